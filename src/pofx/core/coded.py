@@ -1,0 +1,110 @@
+"""A model behind a codec: `log p(x) = log q(encode(x)) + log_volume(x)`. As exact as the less exact of the two."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from pofx.codecs.columns import Columns
+from pofx.core.contract import BoundedDensity, Capability, Density, Model, Sampler
+from pofx.likelihood import Likelihood
+from pofx.spaces.table import Table
+
+
+class Nothing(Density):
+    """The distribution over rows without columns: one outcome, probability one."""
+
+    capabilities = frozenset({"marginal", "condition"})
+
+    def __init__(self) -> None:
+        super().__init__(Table((), (), "torch"))
+
+    @property
+    def free_parameters(self) -> int:
+        return 0
+
+    def _log_prob(self, x: Tensor, given: Tensor | None) -> Tensor:
+        return x.new_zeros(len(x))
+
+    def _sample(self, n: int, generator: torch.Generator, given: Tensor | None) -> Tensor:
+        return torch.zeros(n, 0, dtype=torch.float64)
+
+    def _marginal(self, names: tuple[str, ...]) -> Model:
+        return self
+
+    def _condition(self, names: tuple[str, ...], values: Tensor) -> Model:
+        return self
+
+
+class _Coded(Model):
+    """What the three kinds below share. `capabilities` are the inner model's that survive a per-column codec."""
+
+    def __init__(self, codec: Columns, inner: Model) -> None:
+        super().__init__(codec.source, inner.given_space)
+        self.codec = codec
+        self.inner = inner
+        self.capabilities: frozenset[Capability] = inner.capabilities - _lost(codec)  # type: ignore[misc]
+
+    @property
+    def free_parameters(self) -> int:
+        return self.inner.free_parameters
+
+    def _sample(self, n: int, generator: torch.Generator, given: Tensor | None) -> Tensor:
+        return self.codec.decode(self.inner._sample(n, generator, given))
+
+    def _log_prob(self, x: Tensor, given: Tensor | None) -> Tensor:
+        z, log_volume = self.codec.encode(x)
+        return self.inner._log_prob(z, given) + log_volume
+
+    def _log_weight(self, x: Tensor, given: Tensor | None, generator: torch.Generator) -> Tensor:
+        z, log_volume = self.codec.encode(x)
+        return self.inner._log_weight(z, given, generator) + log_volume
+
+    def _training_rows(self) -> Tensor:
+        return self.codec.decode(self.inner._training_rows())
+
+    def _log_prob_left_out(self) -> Tensor:
+        return self.inner._log_prob_left_out() + self.codec.encode(self._training_rows())[1]
+
+    def _marginal(self, names: tuple[str, ...]) -> Model:
+        places = self.codec.places(names)
+        return coded(self.codec.select(names), self.inner._marginal(places) if places else Nothing())
+
+    def _condition(self, names: tuple[str, ...], values: Tensor) -> Model:
+        rest = tuple(name for name in self.codec.table.names if name not in names)
+        known = self.codec.select(names)
+        row = known.encode(values[None])[0][0]
+        places = known.places(names)
+        inner = self.inner._condition(places, row) if places else self.inner
+        return coded(self.codec.select(rest), inner if self.codec.places(rest) else Nothing())
+
+    def _cdf(self, x: Tensor) -> Tensor:
+        return self.inner._cdf(self.codec.encode(x[:, None])[0][:, 0])
+
+
+class CodedDensity(_Coded, Density):
+    """A density behind an exact codec."""
+
+
+class CodedBound(_Coded, BoundedDensity):
+    """A density or a bound, one of it and its codec being a bound."""
+
+
+class CodedSampler(_Coded, Sampler):
+    """A sampler behind a codec."""
+
+
+def coded(codec: Columns, inner: Model) -> Model:
+    """The model in the codec's source space, of the right kind."""
+    kinds: dict[Likelihood, type[_Coded]] = {
+        Likelihood.EXACT: CodedDensity,
+        Likelihood.LOWER_BOUND: CodedBound,
+        Likelihood.NONE: CodedSampler,
+    }
+    return kinds[min(codec.likelihood, inner.likelihood)](codec, inner)
+
+
+def _lost(codec: Columns) -> frozenset[Capability]:
+    """A closed-form cdf survives only where one column makes one column, monotonically."""
+    monotone = len(codec.codecs) == 1 and codec.widths == [1]
+    return frozenset() if monotone else frozenset({"cdf"})

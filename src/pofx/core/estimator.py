@@ -1,0 +1,116 @@
+"""An estimator: a frozen dataclass of hyper-parameters that knows how to fit, and holds no fitted state."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, final
+
+import torch
+
+from pofx.codecs.choose import choose
+from pofx.codecs.columns import Columns
+from pofx.core.coded import coded
+from pofx.core.contract import Capability, Model
+from pofx.data.dataset import Data
+from pofx.data.infer import as_data
+from pofx.errors import FitError, SpaceError
+from pofx.spaces.base import Scalar, Space
+from pofx.spaces.table import Table
+from pofx.training.plan import Plan
+from pofx.training.recorder import SILENT, Recorder
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimator(ABC):
+    """How to fit one kind of model. Subclasses add fields (with docstrings: they become flags, JSON and docs)."""
+
+    name: ClassVar[str]
+    """What the command line and the leaderboard call it."""
+    accepts: ClassVar[tuple[type[Scalar], ...]]
+    """Scalar spaces that `_fit` takes as they are; other columns are brought to these by a codec."""
+    capabilities: ClassVar[frozenset[Capability]] = frozenset()
+    """What its models can do; the same set as the model class declares, plus `weights` and `missing` where true."""
+    standardise: ClassVar[bool] = True
+    """Whether real columns reach `_fit` with mean 0 and standard deviation 1."""
+    columns: ClassVar[int | None] = None
+    """The number of columns it takes; None is any number >= 1."""
+
+    @final
+    def fit(
+        self,
+        values: Any,
+        *,
+        weights: Any = None,
+        space: Space | None = None,
+        validation: Any = None,
+        plan: Plan = Plan(),  # noqa: B008  # frozen
+        seed: int = 0,
+        start: Model | None = None,
+        recorder: Recorder = SILENT,
+    ) -> Model:
+        """Fit to rows and return the model, which answers in the rows' own units.
+
+        Args:
+            values: `Data`, a frame, an array `[n, d]` or `[n]`, a tensor.
+            weights: one non-negative number a row.
+            space: what the rows are; inferred when None.
+            validation: rows of the same kind for choices inside the fit (bandwidth, number of components); when None a
+                part of `values` is used where one is needed.
+            plan: time budget.
+            seed: the same seed and data give the same model.
+            start: a fitted model of the same kind to begin from, where the estimator can.
+            recorder: told of progress.
+
+        Raises:
+            FitError, SpaceError: in one line, with the cure.
+        """
+        data = as_data(values, space=space, weights=weights)
+        codec = self.codec(data)
+        train = encode(codec, data)
+        held = None if validation is None else encode(codec, as_data(validation, space=data.space))
+        model = self._fit(train, validation=held, plan=plan, seed=seed, start=start, recorder=recorder)
+        return model if codec.is_identity and model.space == data.space else coded(codec, model)
+
+    @final
+    def codec(self, data: Data) -> Columns:
+        """The map from the data's space to what `_fit` takes; raises where there is none, or the rows do not do."""
+        if not isinstance(data.space, Table):
+            raise SpaceError(f"{self.name} models tables", got=data.space.describe(), expected="rows and columns")
+        self._check(data)
+        codec = choose(data.space, data.values, self.accepts, self.name, standardise=self.standardise)
+        width = len(codec.target.names)
+        if width == 0:
+            raise FitError("every column is constant: there is nothing to model", remedy="give a column that varies")
+        if self.columns is not None and width != self.columns:
+            raise FitError(f"{self.name} takes {self.columns} column", got=f"{width}", remedy="select one column")
+        return codec
+
+    def _check(self, data: Data) -> None:
+        if len(data) == 0:
+            raise FitError(f"{self.name} cannot be fitted to no rows", expected="at least one row")
+        if data.weights is not None and "weights" not in self.capabilities:
+            raise FitError(f"{self.name} takes no weights", remedy="pofx models --can weights lists those that do")
+        data.space.check(data.values)
+        outside = ~data.space.contains(data.values)
+        if bool(outside.any()):
+            raise SpaceError(
+                "a row is not an outcome of its space",
+                got=str(data.values[outside][0].tolist()),
+                expected=data.space.describe(),
+                where=f"row {int(outside.nonzero()[0, 0]) + 1}",
+            )
+
+    @abstractmethod
+    def _fit(
+        self, data: Data, *, validation: Data | None, plan: Plan, seed: int, start: Model | None, recorder: Recorder
+    ) -> Model:
+        """Fit to coded rows: a `Table` of accepted spaces, values float64 `[n, d]`; return a model on that space."""
+
+
+def encode(codec: Columns, data: Data) -> Data:
+    """The data in the codec's target space; rows outside the source space are dropped (they have probability zero)."""
+    inside = data.space.contains(data.values)
+    kept = data if bool(inside.all()) else data.rows(inside.nonzero()[:, 0])
+    with torch.no_grad():
+        return replace(kept, space=codec.target, values=codec.encode(kept.values)[0])
