@@ -56,7 +56,7 @@ docs: $(VENV)/.dev ## run every example in the README, docs/ and the docstrings
 
 clean: ## remove caches and build outputs; .venv and runs/ stay
 	@rm -rf build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
-	@find src tests benchmarks docs -type d -name __pycache__ -prune -exec rm -rf {} +
+	@find . -path ./$(VENV) -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +
 
 # The stamps: installed once, and again when pyproject.toml or constraints.txt change.
 

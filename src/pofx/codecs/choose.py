@@ -12,7 +12,7 @@ from pofx.codecs.columns import Columns
 from pofx.codecs.scalar import Affine, Certain, Index, Log, Logit, MissingLabel, Same, Split
 from pofx.errors import SpaceError
 from pofx.spaces.base import Scalar
-from pofx.spaces.numeric import Circle, Grid, Integer, Interval, Positive, Real
+from pofx.spaces.numeric import Grid, Integer, Interval, Positive, Real
 from pofx.spaces.symbolic import Category, Constant, Date, Maybe
 from pofx.spaces.table import Table
 
@@ -35,6 +35,8 @@ def choose(table: Table, values: Tensor, accepts: tuple[type, ...], who: str, *,
 
 
 def _column(space: Scalar, x: Tensor, accepts: tuple[type, ...], who: str, standardise: bool) -> ColumnCodec:
+    if type(space) in accepts and not isinstance(space, Real):
+        return Same(space)
     if isinstance(space, Constant):
         return Certain(space)
     if isinstance(space, Maybe):
@@ -42,8 +44,6 @@ def _column(space: Scalar, x: Tensor, accepts: tuple[type, ...], who: str, stand
     if isinstance(space, Real | Date) and Real in accepts:
         plain = isinstance(space, Real) and not standardise
         return Same(space) if plain else Affine(space, *_shift_and_scale(x, getattr(space, "resolution", None)))
-    if isinstance(space, Category | Integer | Circle | Positive | Interval) and type(space) in accepts:
-        return Same(space)
     if isinstance(space, Grid) and Integer in accepts:
         return Index(space)
     if isinstance(space, Positive) and Real in accepts:

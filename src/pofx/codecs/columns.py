@@ -55,9 +55,7 @@ class Columns(Codec):
 
     def places(self, names: Sequence[str]) -> tuple[str, ...]:
         """Names of the target columns that some source columns make, in the order given."""
-        return tuple(
-            name + suffix for name in names for suffix, _ in self.codecs[self.table.index(name)].parts
-        )
+        return tuple(name + suffix for name in names for suffix, _ in self.codecs[self.table.index(name)].parts)
 
     def select(self, names: Sequence[str]) -> Columns:
         """The codec of some columns."""

@@ -62,10 +62,14 @@ def _make(kind: str, given: list[float], series: pl.Series, text: str) -> Scalar
 def labels_of(series: pl.Series) -> tuple[Any, ...]:
     """The distinct values, most frequent first, ties in alphabetical order."""
     name = series.name or "value"
-    counts = series.drop_nulls().alias(name).value_counts(name="_count").sort(["_count", name], descending=[True, False])
+    counts = (
+        series.drop_nulls().alias(name).value_counts(name="_count").sort(["_count", name], descending=[True, False])
+    )
     values = counts[name].to_list()
     return tuple(v if isinstance(v, bool | int | float | str) else str(v) for v in values)
 
 
 def _unknown(text: str) -> SpaceError:
-    return SpaceError("this is no kind of column", got=repr(text), expected=KINDS, remedy="e.g. --column price=positive")
+    return SpaceError(
+        "this is no kind of column", got=repr(text), expected=KINDS, remedy="e.g. --column price=positive"
+    )

@@ -50,15 +50,18 @@ def as_data(values: Any, *, space: Space | None = None, weights: Any = None) -> 
     return Data(space, space.read(values), w)
 
 
-def infer(values: Any, overrides: Mapping[str, str] | None = None) -> tuple[Table, list[Guess]]:
+def infer(
+    values: Any, overrides: Mapping[str, str] | None = None, layout: Layout | None = None
+) -> tuple[Table, list[Guess]]:
     """A table space for a frame or an array, with a reason for each column.
 
     Args:
         values: a frame of any kind, an array or tensor `[n, d]` or `[n]`.
         overrides: column name to what it is, e.g. `{"price": "positive", "id": "skip"}`.
+        layout: what the table gives back; that of `values` when None.
     """
     overrides = dict(overrides or {})
-    layout = _layout(values)
+    layout = layout or layout_of(values)
     frame = to_frame(values)
     for name in overrides:
         if name not in frame.columns:
@@ -72,7 +75,8 @@ def infer(values: Any, overrides: Mapping[str, str] | None = None) -> tuple[Tabl
     return table, guesses
 
 
-def _layout(values: Any) -> Layout:
+def layout_of(values: Any) -> Layout:
+    """What a user who hands over `values` expects back."""
     if isinstance(values, Tensor):
         return "torch"
     if isinstance(values, np.ndarray | list | tuple) and not _is_records(values):
@@ -209,5 +213,3 @@ def _log_gain(x: Tensor) -> float:
     if spread == 0 or log_spread == 0:
         return 0.0
     return math.log(spread) - math.log(log_spread) - float(log_x.mean())
-
-

@@ -1,0 +1,1 @@
+"""Honest comparison: fit on train, choose on validation, report on test."""

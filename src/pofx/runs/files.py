@@ -46,7 +46,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
     except OSError as error:
         raise refused(path, error) from error
     finally:
-        aside.unlink(missing_ok=True) if aside.parent.is_dir() else None
+        with contextlib.suppress(OSError):  # it has been moved, or was never made
+            aside.unlink()
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -143,5 +143,3 @@ def _refuse_first(series: pl.Series, bad: pl.Series, what: str, wanted: str) -> 
             remedy="mend the value, or fit again with this column as a category",
             where=f"row {row + 1}",
         )
-
-

@@ -54,7 +54,9 @@ class Category(Scalar):
         codes = [float(self._codes.get(_key(label), len(self.labels))) for label in unique.to_list()]
         if unique.is_empty():
             return torch.full((len(series),), MISSING, dtype=torch.float64)
-        mapped = series.replace_strict(unique, pl.Series(codes, dtype=pl.Float64), default=None, return_dtype=pl.Float64)
+        mapped = series.replace_strict(
+            unique, pl.Series(codes, dtype=pl.Float64), default=None, return_dtype=pl.Float64
+        )
         return torch.tensor(mapped.fill_null(MISSING).to_numpy(), dtype=torch.float64)
 
     def contains(self, x: Tensor) -> Tensor:

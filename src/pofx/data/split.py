@@ -1,0 +1,77 @@
+"""Rows into train, validation and test, once: at random, by group, or in time order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+import torch
+from torch import Tensor
+
+from pofx.errors import FitError
+from pofx.rng import generator
+
+TEST = 0.20  # of all rows
+VALIDATION = 0.16  # of all rows: a fifth of what is left
+FEWEST = 10  # rows that can be split
+
+
+@dataclass(frozen=True)
+class Split:
+    """Row numbers (from 0) of the three parts; together they are all rows, each once."""
+
+    train: Tensor
+    validation: Tensor
+    test: Tensor
+
+    @property
+    def fitted(self) -> Tensor:
+        """Train and validation rows together, for the last fit before the test."""
+        return torch.cat([self.train, self.validation]).sort().values
+
+
+def split_rows(n: int, *, seed: int, groups: pl.Series | None = None, times: pl.Series | None = None) -> Split:
+    """Split `n` rows: 64% train, 16% validation, 20% test.
+
+    Args:
+        n: number of rows, at least 10.
+        seed: for a random split; a split in time order needs none.
+        groups: rows with the same value stay together.
+        times: the latest rows are the test, the ones before them the validation.
+    """
+    if n < FEWEST:
+        raise FitError(
+            "fewer rows than can be split into train, validation and test",
+            got=f"{n} rows",
+            expected=f"at least {FEWEST}",
+            remedy="collect more rows, or fit one model to all of them from Python: pofx.KDE().fit(x)",
+        )
+    if times is not None:
+        return _cut(torch.tensor(times.arg_sort(nulls_last=False).to_numpy().astype("int64")))
+    if groups is not None:
+        return _by_group(groups, seed)
+    return _cut(torch.randperm(n, generator=generator(seed)))
+
+
+def _cut(order: Tensor) -> Split:
+    n = len(order)
+    test, validation = max(1, round(TEST * n)), max(1, round(VALIDATION * n))
+    first = n - test - validation
+    return Split(*(part.sort().values for part in (order[:first], order[first : n - test], order[n - test :])))
+
+
+def _by_group(groups: pl.Series, seed: int) -> Split:
+    codes = torch.tensor(groups.cast(pl.String).fill_null("").rank("dense").to_numpy().astype("int64")) - 1
+    count = int(codes.max()) + 1
+    if count < 3:
+        raise FitError(
+            "fewer groups than can be split", got=f"{count} groups", expected="at least 3", remedy="--split random"
+        )
+    sizes = torch.bincount(codes)
+    order = torch.randperm(count, generator=generator(seed))
+    covered = torch.cumsum(sizes[order], 0).double() / len(codes)
+    part = torch.zeros(count, dtype=torch.long)
+    part[order] = (covered > 1 - TEST - VALIDATION).long() + (covered > 1 - TEST).long()
+    part[order[0]], part[order[-2]], part[order[-1]] = 0, 1, 2  # each part gets at least one group
+    rows = part[codes]
+    return Split(*((rows == k).nonzero()[:, 0] for k in range(3)))

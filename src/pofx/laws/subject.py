@@ -1,0 +1,155 @@
+"""What a law is asked about, what it answers, and how rows are handed to a model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import polars as pl
+import torch
+from torch import Tensor
+
+from pofx.core.contract import Model
+from pofx.core.estimator import Estimator
+from pofx.data.dataset import Data
+from pofx.laws.partition import Partition
+from pofx.spaces.base import Scalar, Space
+from pofx.spaces.symbolic import Category, Constant, inner_space
+from pofx.spaces.table import Table
+
+SAMPLES = 400  # draws that stand for "the model's own samples" where no statistics are made
+MASS_TOLERANCE = {1: 1e-5, 2: 2e-3}  # by the number of columns
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Whether a law holds, and why; one short sentence."""
+
+    passed: bool
+    why: str
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A fitted model and, where they are known, how and on which rows it was fitted."""
+
+    model: Model
+    estimator: Estimator | None = None
+    data: Data | None = None
+
+    def fit(self, data: Data, *, seed: int = 0) -> Model:
+        """A fresh fit to other rows with the same settings."""
+        assert self.estimator is not None
+        return self.estimator.fit(data, seed=seed)
+
+    @cached_property
+    def own(self) -> Tensor:
+        """Samples of the model `[400, *event]`."""
+        return self.model.draw(SAMPLES, seed=101)
+
+    @cached_property
+    def rows(self) -> Tensor:
+        """The training rows where they are known, else samples."""
+        return self.own if self.data is None else self.data.values
+
+    @cached_property
+    def table(self) -> Table:
+        assert isinstance(self.model.space, Table)
+        return self.model.space
+
+    @cached_property
+    def partition(self) -> Partition:
+        return Partition(self.table, torch.cat([self.own, self.rows]))
+
+    @cached_property
+    def masses(self) -> tuple[Tensor, float]:
+        """The probability of each cell of the partition, and the error that the integration admits."""
+        tolerance = MASS_TOLERANCE[len(self.table.names)] / 10
+        return self.partition.masses(lambda x: score(self.model, x), tolerance)
+
+
+@dataclass(frozen=True)
+class Law:
+    """One thing that every model must do.
+
+    Args:
+        number: as in docs/laws.md.
+        name: one word.
+        statement: one line.
+        check: tries it; None where it does not apply to this subject.
+        alone: whether a fitted model is enough, without its estimator and rows.
+        space: which spaces it is about.
+        cases: the cases it is tried on, all that fit when None.
+        capability: what an estimator must declare for the law to concern it.
+        smooth: whether the density is integrated.
+    """
+
+    number: int
+    name: str
+    statement: str
+    check: Callable[[Subject], Outcome | None]
+    alone: bool = False
+    space: Callable[[Space], bool] = lambda space: True
+    cases: tuple[str, ...] | None = None
+    capability: str | None = None
+    smooth: bool = False
+
+
+def user_rows(space: Space, x: Tensor) -> pl.DataFrame | object:
+    """Rows in the user's form, without the rounding that `show` does to dates."""
+    if not isinstance(space, Table):
+        return space.show(x)
+    columns = [_column(kind, x[:, j]).alias(space.names[j]) for j, kind in enumerate(space.spaces)]
+    return pl.DataFrame(columns)
+
+
+def _column(kind: Scalar, x: Tensor) -> pl.Series:
+    if isinstance(inner_space(kind), Category | Constant):
+        return kind.show_series(x)
+    return pl.Series(x.detach().numpy()).fill_nan(None)
+
+
+def score(model: Model, x: Tensor) -> Tensor:
+    """`log_prob` of rows in tensor form, `[n]`, by the public way: codes become labels and are read again."""
+    return torch.as_tensor(model.log_prob(user_rows(model.space, x)))
+
+
+def renamed(table: Table, names: tuple[str, ...]) -> Table:
+    return replace(table, names=names)
+
+
+def difference(a: Tensor, b: Tensor) -> Tensor:
+    """|a - b|, 0 where both are the same infinity."""
+    return torch.where(a == b, torch.zeros_like(a), (a - b).abs()).nan_to_num(math.inf)
+
+
+def close(a: Tensor, b: Tensor, relative: float, absolute: float, what: str) -> Outcome:
+    """Whether two lists of scores agree."""
+    gap = difference(a, b)
+    allowed = absolute + relative * torch.where(torch.isfinite(b), b.abs(), torch.zeros_like(b))
+    worst = int((gap - allowed).argmax()) if len(gap) else 0
+    passed = bool((gap <= allowed).all())
+    if passed:
+        return Outcome(True, f"{what}: largest difference {float(gap.max()) if len(gap) else 0.0:.2g}")
+    return Outcome(
+        False,
+        f"{what}: {float(a[worst]):.9g} against {float(b[worst]):.9g} in row {worst + 1}, {int((gap > allowed).sum())} "
+        f"of {len(gap)} rows differ",
+    )
+
+
+def first_failure(*outcomes: Outcome) -> Outcome:
+    """The first that failed, or all reasons joined."""
+    failed = [outcome for outcome in outcomes if not outcome.passed]
+    return failed[0] if failed else Outcome(True, "; ".join(dict.fromkeys(o.why for o in outcomes)))
+
+
+def is_table(space: Space) -> bool:
+    return isinstance(space, Table)
+
+
+def columns_between(low: int, high: int) -> Callable[[Space], bool]:
+    """A condition on the space: a table with that many columns."""
+    return lambda space: isinstance(space, Table) and low <= len(space.names) <= high

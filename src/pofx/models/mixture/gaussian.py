@@ -1,0 +1,174 @@
+"""K Gaussians over the same real columns, with one of four covariance structures; closed under marginals and conditionals.
+
+A NaN means "there is no value here": that column is integrated out. Scoring works on `x - mean`, whitened by the inverse
+Cholesky factor (never by an inverse covariance), in blocks of bounded memory. Cost O(n K d^2) full, O(n K d) otherwise.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from pofx.errors import FitError
+
+Kind = Literal["full", "tied", "diagonal", "spherical"]
+KINDS: tuple[Kind, ...] = ("full", "tied", "diagonal", "spherical")
+SCRATCH = 1 << 21  # numbers of scratch at once: 16 MB
+
+
+@dataclass(frozen=True, eq=False)
+class Gaussians:
+    """K Gaussians in d dimensions.
+
+    Args:
+        kind: the structure of the covariances.
+        means: `[K, d]`.
+        covariances: full `[K, d, d]`, tied `[d, d]`, diagonal (variances) `[K, d]`, spherical (variances) `[K]`.
+    """
+
+    kind: Kind
+    means: Tensor
+    covariances: Tensor
+
+    def __len__(self) -> int:
+        return len(self.means)
+
+    @property
+    def width(self) -> int:
+        """The number of columns d."""
+        return self.means.shape[1]
+
+    @property
+    def free_parameters(self) -> int:
+        """Means and covariances, counted."""
+        K, d = self.means.shape
+        triangle = d * (d + 1) // 2
+        return K * d + {"full": K * triangle, "tied": triangle, "diagonal": K * d, "spherical": K * bool(d)}[self.kind]
+
+    def dense(self) -> Tensor:
+        """The covariances as matrices, `[K, d, d]`."""
+        if self.kind == "full":
+            return self.covariances
+        if self.kind == "tied":
+            return self.covariances.expand(len(self), -1, -1)
+        return torch.diag_embed(self.variances())
+
+    def variances(self) -> Tensor:
+        """The diagonals of the covariances, `[K, d]`."""
+        if self.kind == "diagonal":
+            return self.covariances
+        if self.kind == "spherical":
+            return self.covariances[:, None].expand(-1, self.width)
+        return torch.diagonal(self.covariances, dim1=-2, dim2=-1).expand(len(self), -1)
+
+    def log_density(self, x: Tensor) -> Tensor:
+        """Log-density under each component, `[n, d] -> [n, K]`, nats; NaN columns are integrated out row by row."""
+        missing = torch.isnan(x.detach())
+        if not bool(missing.any()):
+            return self._log_density(x)
+        result = x.new_zeros(len(x), len(self))
+        for absent, rows in patterns(missing):
+            columns = [j for j in range(self.width) if not absent[j]]
+            part = self.marginal(columns)._log_density(x[rows][:, columns])
+            result = result.index_put((rows,), part)
+        return result
+
+    def _log_density(self, x: Tensor) -> Tensor:
+        if self.width == 0:
+            return x.new_zeros(len(x), len(self))
+        factor, log_determinant = self._whitening()
+        constant = log_determinant - 0.5 * self.width * math.log(2 * math.pi)  # [K]
+        centre = self.means.mean(0)
+        step = max(1, SCRATCH // (len(self) * self.width))
+        blocks = [self._distances(x[i : i + step] - centre, factor, centre) for i in range(0, len(x), step)]
+        return constant - 0.5 * torch.cat(blocks) if blocks else x.new_zeros(0, len(self))
+
+    def _whitening(self) -> tuple[Tensor, Tensor]:
+        """W with W W^T = inverse covariance (`[K, d, d]`, `[d, d]` or `[K, d]`), and log |W|, `[K]` or `[1]`."""
+        if self.kind in ("diagonal", "spherical"):
+            inverse = self.variances().rsqrt()
+            return inverse, torch.log(inverse).sum(1)
+        lower = cholesky(self.covariances)
+        identity = torch.eye(self.width, dtype=lower.dtype, device=lower.device)
+        inverse = torch.linalg.solve_triangular(lower, identity.expand_as(lower), upper=False)
+        log_determinant = torch.log(torch.diagonal(inverse, dim1=-2, dim2=-1)).sum(-1)
+        return inverse.mT, log_determinant.reshape(-1)
+
+    def _distances(self, x: Tensor, factor: Tensor, centre: Tensor) -> Tensor:
+        """Squared Mahalanobis distances `[b, K]` of centred rows."""
+        means = self.means - centre
+        if self.kind == "full":
+            wide = factor.permute(1, 0, 2).reshape(self.width, -1)  # [d, K d]
+            white = x @ wide - torch.einsum("ki,kij->kj", means, factor).reshape(-1)
+            return white.view(len(x), len(self), self.width).square().sum(-1)
+        if self.kind == "tied":
+            return ((x @ factor)[:, None, :] - means @ factor).square().sum(-1)
+        return ((x[:, None, :] - means) * factor).square().sum(-1)
+
+    def marginal(self, columns: list[int]) -> Gaussians:
+        """The Gaussians of some columns, in the order given."""
+        if self.kind == "spherical":
+            covariances = self.covariances
+        elif self.kind == "diagonal":
+            covariances = self.covariances[:, columns]
+        else:
+            covariances = self.covariances[..., columns, :][..., columns]
+        return replace(self, means=self.means[:, columns], covariances=covariances)
+
+    def condition(self, known: list[int], values: Tensor) -> Gaussians:
+        """The Gaussians of the other columns, in their order, given `values` `[len(known)]` of some."""
+        rest = [j for j in range(self.width) if j not in known]
+        others = self.marginal(rest)
+        if self.kind in ("diagonal", "spherical") or not known or not rest:
+            return others
+        slope, covariances = regression(self.covariances, known, rest)
+        shift = torch.einsum("...rk,...k->...r", slope, values - self.means[:, known])
+        return replace(others, means=others.means + shift, covariances=covariances)
+
+    def draw(self, component: Tensor, generator: torch.Generator) -> Tensor:
+        """One row from each of the components named, `[n] -> [n, d]`."""
+        noise = torch.randn(len(component), self.width, generator=generator, dtype=torch.float64)
+        x = torch.empty_like(noise)
+        for k in range(len(self)):
+            rows = (component == k).nonzero()[:, 0]
+            x[rows] = self.means[k] + (noise[rows] @ self._factor(k).mT)
+        return x
+
+    def _factor(self, k: int) -> Tensor:
+        if self.kind in ("diagonal", "spherical"):
+            return torch.diag(self.variances()[k].sqrt())
+        return cholesky(self.covariances[k] if self.kind == "full" else self.covariances)
+
+
+def cholesky(covariance: Tensor) -> Tensor:
+    """Lower Cholesky factors `[..., d, d]`; raises `FitError` where a matrix is not positive definite."""
+    lower, info = torch.linalg.cholesky_ex(covariance)
+    if bool((info != 0).any()):
+        raise FitError(
+            "a covariance matrix is not positive definite",
+            got=f"component {int((info.reshape(-1) != 0).nonzero()[0, 0])}",
+            remedy="raise `floor`, the smallest standard deviation of a component",
+        )
+    return lower
+
+
+def regression(covariance: Tensor, known: list[int], rest: list[int]) -> tuple[Tensor, Tensor]:
+    """Of `rest` on `known`: slopes `[..., rest, known]` and residual covariances `[..., rest, rest]`."""
+    across = covariance[..., known, :][..., rest]  # [..., known, rest]
+    lower = cholesky(covariance[..., known, :][..., known])
+    half = torch.linalg.solve_triangular(lower, across, upper=False)
+    slope = torch.linalg.solve_triangular(lower.mT, half, upper=True).mT
+    residual = covariance[..., rest, :][..., rest] - half.mT @ half
+    return slope, 0.5 * (residual + residual.mT)
+
+
+def patterns(missing: Tensor) -> Iterator[tuple[list[bool], Tensor]]:
+    """The different rows of a bool table `[n, d]`, each with the indices of the rows that are so."""
+    kinds, member = torch.unique(missing, dim=0, return_inverse=True)
+    for p, kind in enumerate(kinds.tolist()):
+        yield kind, (member == p).nonzero()[:, 0]

@@ -1,0 +1,97 @@
+"""Pictures of the whole run: the leaderboard's differences, flatness of calibration, scores of rows and of samples."""
+
+from __future__ import annotations
+
+import numpy as np
+from markupsafe import Markup
+from scipy import stats
+
+from pofx.report.svg import BAND, DATA, INK, MODEL, QUIET, canvas, drawing, inline, panel
+from pofx.report.text import number, short
+from pofx.report.ticks import mark, round_numbers
+from pofx.runs.records import Evidence, ModelRow
+
+WIDE = 720
+LINE = 26  # height of a model's line
+CAP = 6.0  # a model this many times further off than the median one is drawn at the edge
+
+
+def differences(models: list[ModelRow], chosen: str, key: str) -> Markup:
+    """Paired differences to the best model, with 95% intervals; a hollow mark is a bound."""
+    known = [(model, model.delta) for model in models if model.delta is not None]
+    errors = [1.96 * (model.delta_std_error or 0.0) for model, _ in known]
+    low = _furthest([delta - error for (_, delta), error in zip(known, errors, strict=True)])
+    high = max([0.0, *(delta + error for (_, delta), error in zip(known, errors, strict=True))])
+    high += 0.02 * (high - low)
+    with drawing(key):
+        figure = canvas(WIDE, LINE * len(known) + 48)
+        axes = panel(figure, left=150, right=14, top=6, bottom=42, grid="x")
+        for place, ((model, delta), error) in enumerate(zip(known, errors, strict=True)):
+            colour = MODEL if model.name == chosen else QUIET
+            face = colour if model.likelihood == "exact" else "none"
+            if delta < low:
+                axes.text(low, place, f"← {number(delta, 1)}", va="center_baseline", color=QUIET)
+                continue
+            axes.plot([delta - error, delta + error], [place, place], color=colour, linewidth=2, solid_capstyle="round")
+            axes.plot([delta], [place], "o", markersize=8, markerfacecolor=face, markeredgecolor=colour)
+        axes.axvline(0, color=INK, linewidth=1)
+        axes.set_xlim(low - 0.02 * (high - low), high)
+        axes.set_ylim(len(known) - 0.4, -0.6)
+        axes.set_yticks(range(len(known)), [short(model.name, 22) for model, _ in known], color=INK)
+        mark(axes.xaxis, low, high, most=7)
+        axes.set_xlabel("nats per row below the best model, with 95% intervals", labelpad=6)
+        return inline(figure, "Paired differences to the best model: " + "; ".join(f"{m.name} {number(d)}" for m, d in known))
+
+
+def _furthest(ends: list[float]) -> float:
+    """Where the axis starts: at the worst model, unless it is so far off that nobody could tell the others apart."""
+    if not ends:
+        return -1.0
+    limit = CAP * float(np.median([min(end, 0.0) for end in ends]))
+    near = [end for end in ends if limit == 0 or end >= limit]
+    return min([*near, -1e-3])
+
+
+def flatness_band(rows: int, bins: int, level: float = 0.99) -> tuple[float, float]:
+    """Where the share of `rows` in one of `bins` equal bins lies with probability `level`, if the law is flat."""
+    low, high = stats.binom.interval(level, rows, 1 / bins)
+    return float(low) / rows, float(high) / rows
+
+
+def flat(shares: tuple[float, ...], rows: int, label: str, key: str, *, width: float = 220, height: float = 110) -> Markup:
+    """Shares in equal bins of [0, 1] against the band expected of a flat histogram."""
+    bins = len(shares)
+    low, high = flatness_band(rows, bins)
+    with drawing(key):
+        figure = canvas(width, height)
+        axes = panel(figure, left=8, right=8, top=6, bottom=22)
+        axes.axhspan(low, high, color=BAND, linewidth=0)
+        axes.axhline(1 / bins, color=QUIET, linewidth=0.8)
+        middle = (np.arange(bins) + 0.5) / bins
+        inside = np.array([low <= share <= high for share in shares])
+        for chosen, alpha in ((inside, 0.45), (~inside, 0.95)):
+            axes.bar(middle[chosen], np.array(shares)[chosen], 0.88 / bins, color=DATA, alpha=alpha)
+        axes.set_xlim(0, 1)
+        axes.set_ylim(0, max(*shares, high * 1.25))
+        axes.set_xticks([0, 0.5, 1], ["0", "½", "1"])
+        return inline(figure, f"{label}: {int(inside.sum())} of {bins} bars within the band expected of a flat histogram")
+
+
+def scores(evidence: Evidence, key: str) -> Markup:
+    """Log-probabilities of held-out rows and of the model's own samples."""
+    edges = np.array(evidence.score_edges)
+    with drawing(key):
+        figure = canvas(WIDE, 220)
+        axes = panel(figure, left=10, right=10, top=8, bottom=42, grid="x")
+        test, samples = np.array(evidence.score_test), np.array(evidence.score_samples)
+        if len(test):
+            axes.stairs(test, edges, fill=True, color=DATA, alpha=0.22, linewidth=0)
+            axes.stairs(test, edges, color=DATA, linewidth=1.2, baseline=None)
+        if len(samples):
+            axes.stairs(samples, edges, color=MODEL, linewidth=1.6, baseline=None)
+        axes.set_xlim(edges[0], edges[-1])
+        axes.set_ylim(0, 1.06 * max([*test, *samples, 1e-300]))
+        places, labels = round_numbers(edges[0], edges[-1], 8)
+        axes.set_xticks(places, labels)
+        axes.set_xlabel("log-probability of a row, nats", labelpad=6)
+        return inline(figure, "Histogram of the log-probability of held-out rows, with that of the model's own samples")

@@ -1,0 +1,110 @@
+"""Pictures of two columns: held-out points under contours of the model's density, or beside its samples.
+
+A contour encloses the smallest region with a given mass (Hyndman 1996): cells of the grid are taken from the densest on.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from pofx.report.svg import DATA, MODEL, canvas, drawing, inline, panel
+from pofx.report.text import short
+from pofx.report.ticks import mark
+from pofx.runs.records import PairEvidence
+
+WIDTH, HEIGHT = 340, 290
+MASSES = (0.95, 0.8, 0.5)
+LEFT, BOTTOM = 52, 40
+
+
+def pair(evidence: PairEvidence, dates: frozenset[str], key: str) -> Markup:
+    """The picture of a pair; `dates` names the columns whose numbers are days since 1970."""
+    x, y = short(evidence.x, 40), short(evidence.y, 40)
+    with drawing(key):
+        figure = canvas(WIDTH, HEIGHT)
+        if evidence.log_density:
+            _contours(figure, evidence, dates)
+            return inline(figure, f"{y} against {x}: held-out points and contours of the model's density")
+        _side_by_side(figure, evidence, dates)
+        return inline(figure, f"{y} against {x}: held-out points on the left, the model's samples on the right")
+
+
+def levels(log_density: np.ndarray, x: np.ndarray, y: np.ndarray, masses: tuple[float, ...]) -> np.ndarray:
+    """Log-densities whose regions hold at least these shares of the mass on the grid.
+
+    Args:
+        log_density: `[len(y), len(x)]`, nats; -inf where there is none.
+        x, y: increasing.
+        masses: shares in (0, 1).
+    """
+    area = np.outer(np.gradient(y), np.gradient(x))
+    mass = (np.exp(log_density - log_density.max()) * area).ravel()
+    order = np.argsort(-log_density.ravel(), kind="stable")
+    held = np.cumsum(mass[order]) / mass.sum()
+    places = np.minimum(np.searchsorted(held, masses), len(held) - 1)
+    return np.asarray(log_density.ravel()[order][places])
+
+
+def _contours(figure: Figure, evidence: PairEvidence, dates: frozenset[str]) -> None:
+    x, y = np.array(evidence.grid_x), np.array(evidence.grid_y)
+    log_density = np.array(evidence.log_density, dtype=float)  # null becomes NaN
+    log_density = np.nan_to_num(log_density, nan=-np.inf, neginf=-np.inf, posinf=np.inf)
+    axes = panel(figure, left=LEFT, right=10, top=8, bottom=BOTTOM, grid="both")
+    _frame(axes, evidence, (x[0], x[-1]), (y[0], y[-1]), dates)
+    axes.set_ylabel(short(evidence.y, 34))
+    _dots(axes, evidence.data, DATA)
+    marks = np.unique(levels(log_density, x, y, MASSES)) if np.isfinite(log_density).any() else np.zeros(0)
+    if len(marks):
+        floor = marks[0] - 2.0  # -inf has no contour; two nats below the outermost hides nothing
+        widths = np.linspace(1.0, 1.9, len(marks))
+        axes.contour(x, y, np.maximum(log_density, floor), levels=marks, colors=MODEL, linewidths=widths, linestyles="solid")
+
+
+def _side_by_side(figure: Figure, evidence: PairEvidence, dates: frozenset[str]) -> None:
+    both = np.array([*evidence.data, *evidence.samples], dtype=float).reshape(-1, 2)
+    limits = [_limits(both[:, k]) for k in (0, 1)]
+    half = (WIDTH - LEFT - 10 - 14) / 2
+    for points, colour, left in ((evidence.data, DATA, LEFT), (evidence.samples, MODEL, LEFT + half + 14)):
+        axes = panel(figure, left=left, right=WIDTH - left - half, top=8, bottom=BOTTOM, grid="both")
+        _frame(axes, evidence, limits[0], limits[1], dates, most=3)
+        _dots(axes, points, colour)
+        if colour == DATA:
+            axes.set_ylabel(short(evidence.y, 34))
+        else:
+            axes.set_yticklabels([])
+
+
+def _frame(
+    axes: Axes,
+    evidence: PairEvidence,
+    across: tuple[float, float],
+    up: tuple[float, float],
+    dates: frozenset[str],
+    most: int = 5,
+) -> None:
+    axes.set_xlim(*across)
+    axes.set_ylim(*up)
+    mark(axes.yaxis, *up, is_date=evidence.y in dates)
+    common = mark(axes.xaxis, *across, most=most, is_date=evidence.x in dates)
+    name = short(evidence.x, 44 if most > 3 else 22)
+    axes.set_xlabel(f"{name} ({common})" if common else name)
+
+
+def _dots(axes: Axes, points: tuple[tuple[float, float], ...], colour: str) -> None:
+    """Dots as one path of strokes without length, which is much shorter than one element for each."""
+    xy = np.array(points, dtype=float).reshape(-1, 2)
+    path = np.empty((3 * len(xy), 2))
+    path[0::3], path[1::3], path[2::3] = xy, xy, np.nan
+    alpha = float(np.clip(40 / max(len(xy), 1) ** 0.75, 0.3, 0.8))
+    axes.plot(path[:, 0], path[:, 1], color=colour, alpha=alpha, linewidth=3.2, solid_capstyle="round")
+
+
+def _limits(values: np.ndarray) -> tuple[float, float]:
+    """The middle 99% with a margin."""
+    finite = values[np.isfinite(values)]
+    low, high = np.quantile(finite, [0.005, 0.995]) if len(finite) else (0.0, 1.0)
+    margin = 0.05 * (high - low) or max(abs(high) * 0.05, 0.5)
+    return float(low - margin), float(high + margin)
