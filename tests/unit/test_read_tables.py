@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bz2
-import datetime
 import gzip
 import io
 import lzma
@@ -26,12 +25,6 @@ def csv(tmp_path: Path, text: str | bytes, name: str = "t.csv") -> Read:
     path = tmp_path / name
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     return read(path)
-
-
-def column(tmp_path: Path, *values: str) -> pl.Series:
-    """A column of these values, in a file with another column, so that an empty value is a value."""
-    lines = "\n".join(f"{value};1" for value in values)
-    return csv(tmp_path, f"a;b\n{lines}\n").frame["a"]
 
 
 # Kinds of files
@@ -132,7 +125,7 @@ def test_names_are_made_distinct(tmp_path: Path) -> None:
 def test_bom_crlf_and_old_mac_line_ends(tmp_path: Path) -> None:
     expected = {"a": [1, 3], "b": ["x", "y"]}
     for end in ("\n", "\r\n", "\r"):
-        text = "\ufeffa,b{0}1,x{0}3,y{0}".format(end)
+        text = f"\ufeffa,b{end}1,x{end}3,y{end}"
         assert csv(tmp_path, text).frame.to_dict(as_series=False) == expected
     assert csv(tmp_path, text.replace("\r", "\n").encode("utf-16")).frame.to_dict(as_series=False) == expected
 
@@ -160,87 +153,17 @@ def test_blank_lines_are_skipped(tmp_path: Path) -> None:
 def test_quotes(tmp_path: Path) -> None:
     assert csv(tmp_path, 'a,b\n"x, ""y""\nz",1\n"",2\n').frame.rows() == [('x, "y"\nz', 1), (None, 2)]
     assert csv(tmp_path, 'a,b\n"x\ny",\n"u",\n').frame.rows() == [("x\ny", None), ("u", None)]
-    assert csv(tmp_path, 'a,b\n5" pipe,1\n3" pipe,2\nno,3\n').frame.rows() == [('5" pipe', 1), ('3" pipe', 2), ("no", 3)]
+    assert csv(tmp_path, 'a,b\n5" pipe,1\n3" pipe,2\nno,3\n').frame.rows() == [
+        ('5" pipe', 1),
+        ('3" pipe', 2),
+        ("no", 3),
+    ]
 
 
 def test_a_table_of_very_many_columns(tmp_path: Path) -> None:
     names = [f"a_rather_long_name_of_column_{place}" for place in range(10_000)]
     frame = csv(tmp_path, ",".join(names) + "\n" + ",".join("1" * len(names)) + "\n").frame
     assert frame.columns == names
-
-
-# What columns hold
-
-
-@pytest.mark.parametrize(
-    ("values", "dtype", "expected"),
-    [
-        (("1", " 2", "NA"), pl.Int64, [1, 2, None]),
-        (("1", "", "2.5"), pl.Float64, [1.0, None, 2.5]),
-        (("1e3", "None", "?", "-", "nan"), pl.Float64, [1000.0, None, None, None, None]),
-        (("inf", "-inf", "1"), pl.Float64, [float("inf"), float("-inf"), 1.0]),
-        (("9223372036854775808", "1"), pl.Float64, [9223372036854775808.0, 1.0]),
-        (("True", "FALSE", "n/a"), pl.Boolean, [True, False, None]),
-        (("None", "Minor", "NA", "-"), pl.String, ["None", "Minor", None, "-"]),
-        (("?", "?", "?"), pl.String, ["?", "?", "?"]),
-        (("NA", "", "null"), pl.Float64, [None, None, None]),
-        (("1", "two", "3"), pl.String, ["1", "two", "3"]),
-        (("1,234", "12,345", "1"), pl.String, ["1,234", "12,345", "1"]),
-        (("1,5", "-2", "1.234,25"), pl.Float64, [1.5, -2.0, 1234.25]),
-    ],
-)
-def test_what_a_column_becomes(tmp_path: Path, values: tuple[str, ...], dtype: pl.DataType, expected: list) -> None:
-    result = column(tmp_path, *values)
-    assert result.dtype == dtype
-    assert result.to_list() == expected
-
-
-def moment(*values: int) -> datetime.datetime:
-    return datetime.datetime(*values)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("written", "expected"),
-    [
-        ("1999-12-31", datetime.date(1999, 12, 31)),
-        ("31/12/1999", datetime.date(1999, 12, 31)),
-        ("12/31/1999", datetime.date(1999, 12, 31)),
-        ("12/31/99", datetime.date(1999, 12, 31)),
-        ("31.12.1999", datetime.date(1999, 12, 31)),
-        ("31 Dec 1999", datetime.date(1999, 12, 31)),
-        ("December 31, 1999", datetime.date(1999, 12, 31)),
-        ("1999-12", datetime.date(1999, 12, 1)),
-        ("1999-12-31 23:59", moment(1999, 12, 31, 23, 59)),
-        ("1999-12-31T23:59:58.5", moment(1999, 12, 31, 23, 59, 58, 500_000)),
-        ("12/31/1999 11:59 PM", moment(1999, 12, 31, 23, 59)),
-        ("1999-12-31T23:59:58+01:00", moment(1999, 12, 31, 22, 59, 58).replace(tzinfo=datetime.timezone.utc)),
-        ("23:59", datetime.time(23, 59)),
-        ("11:59:58 PM", datetime.time(23, 59, 58)),
-        ("1999-13-31", "1999-13-31"),
-    ],
-)
-def test_dates_and_times(tmp_path: Path, written: str, expected: object) -> None:
-    assert column(tmp_path, written, "-" if not isinstance(expected, str) else written, written)[0] == expected
-
-
-def test_day_and_month_that_nothing_tells_apart(tmp_path: Path) -> None:
-    result = csv(tmp_path, "a,b\n01/02/2020,1\n03/04/2020,2\n")
-    assert result.frame["a"][0] == datetime.date(2020, 2, 1)
-    assert "day and month cannot be told apart" in result.notes[0]
-
-
-def test_a_word_in_the_last_of_many_rows_makes_text(tmp_path: Path) -> None:
-    result = csv(tmp_path, "a,b\n" + "1,2\n" * 99_998 + "oops,2.5\n")
-    assert result.frame.schema == {"a": pl.String, "b": pl.Float64}
-    assert result.notes == (
-        "column 'a' stays text, because 1 of its 99999 values are not numbers, the first in row 99999: 'oops'",
-    )
-
-
-def test_numbers_that_stay_text_get_a_word(tmp_path: Path) -> None:
-    notes = csv(tmp_path, 'price,b\n"$1,234",1\n"$5",2\n').notes
-    assert len(notes) == 1
-    assert "'price' stays text, because values such as '$1,234' are not plain numbers" in notes[0]
 
 
 def test_json_of_other_shapes(tmp_path: Path) -> None:
@@ -251,7 +174,9 @@ def test_json_of_other_shapes(tmp_path: Path) -> None:
         '{"a": 1, "b": 0.5}\n\n{"a": 2}\n',
     ):
         assert csv(tmp_path, text, "t.json").frame.to_dict(as_series=False) == expected
-    mixed = csv(tmp_path, '{"a": 1, "t": "2020-01-01"}\n{"a": true, "t": null}\n{"a": "x", "t": "2020-01-02"}\n', "t.jsonl")
+    mixed = csv(
+        tmp_path, '{"a": 1, "t": "2020-01-01"}\n{"a": true, "t": null}\n{"a": "x", "t": "2020-01-02"}\n', "t.jsonl"
+    )
     assert mixed.frame.dtypes == [pl.String, pl.Date]
     nested = csv(tmp_path, '[{"a": {"b": 1}, "c": [1, 2]}]', "t.json")
     assert nested.frame.to_dict(as_series=False) == {"a.b": [1]}
@@ -278,7 +203,10 @@ def test_all_real_tables() -> None:
 
 
 def test_real_tables_in_detail() -> None:
-    assert real("vega/birdstrikes.csv")["Effect Amount of damage"].value_counts().filter(pl.col("count") > 5000).item(0, 0) == "None"
+    assert (
+        real("vega/birdstrikes.csv")["Effect Amount of damage"].value_counts().filter(pl.col("count") > 5000).item(0, 0)
+        == "None"
+    )
     assert real("vega/birdstrikes.csv").schema["Flight Date"] == pl.Date
     assert real("california_housing/housing.csv")["total_bedrooms"].null_count() == 207
     assert real("wine_quality/winequality-red.csv").shape == (1599, 12)

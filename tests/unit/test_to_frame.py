@@ -40,7 +40,7 @@ def test_pandas() -> None:
             "mixed": [1, "x", None],
             "object_number": np.array([1, 2.5, None], dtype=object),
             "text": ["a", None, "b"],
-            "moment": pd.to_datetime(["2020-01-01 05:00", None, "2020-01-02"]),
+            "moment": pd.to_datetime(["2020-01-01 05:00", None, "2020-01-02 06:00"]),
             "zoned": pd.to_datetime(["2020-07-01", None, "2020-07-02"]).tz_localize("Europe/Rome"),
             "day": [datetime.date(2020, 1, 1), None, None],
             "span": pd.to_timedelta([1, None, 2.5], unit="s"),
@@ -55,7 +55,7 @@ def test_pandas() -> None:
     assert result["object_number"].to_list() == [1.0, 2.5, None]
     assert result["text"].to_list() == ["a", None, "b"]
     assert result["moment"].to_list()[:2] == [datetime.datetime(2020, 1, 1, 5), None]
-    assert result["zoned"][0] == datetime.datetime(2020, 6, 30, 22, tzinfo=datetime.timezone.utc)
+    assert result["zoned"][0] == datetime.datetime(2020, 6, 30, 22, tzinfo=datetime.UTC)
     assert result["day"].to_list() == [datetime.date(2020, 1, 1), None, None]
     assert result["span"].to_list() == [1.0, None, 2.5]
     assert to_frame(frame["whole"]).columns == ["whole"]
@@ -74,7 +74,12 @@ def test_pyarrow() -> None:
 
 
 def test_dicts_lists_and_arrays() -> None:
-    columns = {"a": [1, 2, 3], "b": np.array([0.5, np.nan, 2.5]), "c": ("x", None, "z"), "d": torch.tensor([1, 0, 1]) > 0}
+    columns = {
+        "a": [1, 2, 3],
+        "b": np.array([0.5, np.nan, 2.5]),
+        "c": ("x", None, "z"),
+        "d": torch.tensor([1, 0, 1]) > 0,
+    }
     assert to_frame(columns).equals(PLAIN)
     assert to_frame(PLAIN.to_dicts()).equals(PLAIN)
     assert to_frame([{"a": 1}, {"b": "x"}]).to_dict(as_series=False) == {"a": [1, None], "b": [None, "x"]}
@@ -115,7 +120,7 @@ def test_types(values: Any, dtype: pl.DataType) -> None:
 
 def test_matrices_and_masks() -> None:
     matrix = np.arange(6.0).reshape(3, 2)
-    for values in (matrix, np.asfortranarray(matrix), torch.as_tensor(matrix), np.matrix(matrix)):
+    for values in (matrix, np.asfortranarray(matrix), torch.as_tensor(matrix), [[0, 1.0], [2, 3.0], [4, 5.0]]):
         assert to_frame(values).columns == ["x1", "x2"]
         assert np.array_equal(to_frame(values).to_numpy(), matrix)
     masked = np.ma.masked_array(np.arange(3), mask=[False, True, False])
@@ -128,8 +133,8 @@ def test_notes() -> None:
     assert frame.rows() == [(1, 2, 2.0)]
     assert notes == [
         "2 columns named 'a': the second is now 'a_2'",
-        "column 'when' holds durations: read as seconds",
         "column 'tags' holds lists: left out",
+        "column 'when' holds durations: read as seconds",
     ]
 
 

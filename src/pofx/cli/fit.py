@@ -31,7 +31,7 @@ class Options:
     out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
     """The run folder; runs/NAME when not given."""
     column: Annotated[list[str], tyro.conf.UseAppendAction] = field(default_factory=list)
-    """NAME=SPACE, what a column is: real, positive, interval(0,1), circle(360), integer, grid(0.5), category, date, skip."""
+    """NAME=SPACE: real, positive, interval(0,1), circle(360), integer, grid(0.5), category, date, skip."""
     split: str = "auto"
     """random, time[:COLUMN] or group:COLUMN; auto is in time order when there is a date."""
     weights: str | None = None

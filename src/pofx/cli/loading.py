@@ -1,4 +1,4 @@
-"""What several verbs need of a run: its record, one of its models, its reference scores; and errors that name the file."""
+"""What several verbs need of a run: its record, a model, the reference scores; and errors that name the file."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def _options(verb: str, kind: type, words: list[str]) -> Any:
     try:
         with contextlib.redirect_stderr(said):
             config = (tyro.conf.FlagCreatePairsOff,)
-            return tyro.cli(kind, args=words, prog=f"pofx {verb}", config=config)  # type: ignore[call-overload]
+            return tyro.cli(kind, args=words, prog=f"pofx {verb}", config=config)
     except SystemExit as exit_:
         if not exit_.code:
             raise

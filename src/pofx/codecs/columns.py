@@ -26,7 +26,7 @@ class Columns(Codec):
         return self.table
 
     @cached_property
-    def target(self) -> Table:  # type: ignore[override]  # a cached property is a property
+    def target(self) -> Table:
         names: list[str] = []
         spaces: list[Scalar] = []
         for name, codec in zip(self.table.names, self.codecs, strict=True):

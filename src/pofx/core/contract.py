@@ -21,10 +21,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, final
 
 import numpy as np
+import polars as pl
 import torch
 from torch import Tensor, nn
 
 from pofx.core.batching import in_blocks
+from pofx.data.frames import as_rows
 from pofx.errors import LikelihoodError, SpaceError
 from pofx.likelihood import Likelihood
 from pofx.rng import generator as new_generator
@@ -149,7 +151,7 @@ class Model(nn.Module, ABC):
         """The distribution of the other columns given these values, exactly; raises where the model cannot."""
         self._require("condition")
         names = tuple(values)
-        row = self._table().select(names).read({name: [values[name]] for name in names})
+        row = self._table().select(names).read(pl.DataFrame({name: [values[name]] for name in names}, strict=False))
         return self._condition(names, row[0])
 
     @final
@@ -231,7 +233,7 @@ class Model(nn.Module, ABC):
     def _read(self, values: Any) -> Tensor:
         if np.ndim(values) == 0 and not hasattr(values, "columns"):
             raise SpaceError("one bare number is not a set of rows", got=repr(values), expected="an array, e.g. [x]")
-        x = self.space.read(values)
+        x = self.space.read(as_rows(values))
         self.space.check(x.detach())
         return x.to(self._device())
 
@@ -244,7 +246,7 @@ class Model(nn.Module, ABC):
             )
         if given is None or self.given_space is None:
             return None
-        conditions = self.given_space.read(given)
+        conditions = self.given_space.read(as_rows(given))
         self.given_space.check(conditions)
         if len(conditions) != n:
             raise SpaceError("one condition a row is needed", got=f"{len(conditions)}", expected=f"{n}")

@@ -44,7 +44,7 @@ class Estimator(ABC):
         weights: Any = None,
         space: Space | None = None,
         validation: Any = None,
-        plan: Plan = Plan(),  # noqa: B008  # frozen
+        plan: Plan = Plan(),
         seed: int = 0,
         start: Model | None = None,
         recorder: Recorder = SILENT,

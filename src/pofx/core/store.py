@@ -133,5 +133,5 @@ def _known(name: str) -> type:
 
 
 def _descendants(base: type) -> list[type]:
-    direct = base.__subclasses__()
+    direct: list[type] = base.__subclasses__()
     return direct + [kind for child in direct for kind in _descendants(child)]

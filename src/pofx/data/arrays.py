@@ -16,6 +16,7 @@ from pofx.data.files import Source
 from pofx.data.objects import from_objects
 from pofx.errors import ReadError
 
+PICKLING = (b"\x93NUMPY", b"PK", b"\x80")  # files that may hold Python objects
 ANONYMOUS = ("", "arr_0")  # the name that np.savez gives an array without one
 
 
@@ -115,10 +116,10 @@ def _load(source: Source) -> dict[str, np.ndarray]:
 
 
 def _refused(source: Source, error: Exception) -> ReadError:
-    if "pickle" in str(error) or "Object arrays" in str(error):
+    if source.head.startswith(PICKLING) and "pickle" in str(error):
         return ReadError(
             "this file holds pickled Python objects, which pofx never loads, because loading runs code",
             remedy="save plain arrays: numpy.save(path, values.astype(float))",
             where=source.where,
         )
-    return ReadError("this NumPy file is damaged or cut short", got=str(error), where=source.where)
+    return ReadError("this NumPy file is damaged, cut short, or not NumPy's at all", got=str(error), where=source.where)

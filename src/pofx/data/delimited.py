@@ -10,7 +10,6 @@ lines are skipped; in a table of one column, where an empty line may be a missin
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import re
@@ -21,6 +20,7 @@ from pathlib import Path
 
 import polars as pl
 
+from pofx.data.encoding import as_utf8, decode
 from pofx.data.files import HEAD, Source
 from pofx.data.names import distinct
 from pofx.data.parse import COMMA_NUMBER, LONE_MARKERS, NA_MARKERS, NUMERIC, parse
@@ -43,8 +43,9 @@ class _Text:
     headed: bool
 
     def decoded(self) -> str:
+        """All of it; a ReadError where it is not UTF-8."""
         content = self.content if isinstance(self.content, bytes) else self.content.read_bytes()
-        return content.decode("utf-8-sig")
+        return decode(content, self.where)
 
 
 def read_delimited(source: Source, notes: list[str], *, encoding: str = "utf-8") -> pl.DataFrame:
@@ -53,7 +54,7 @@ def read_delimited(source: Source, notes: list[str], *, encoding: str = "utf-8")
     Raises:
         ReadError: another encoding, rows of unequal length, a quote that is not closed; with row, line or byte.
     """
-    content = _as_utf8(source, encoding)
+    content = as_utf8(source, encoding)
     sample = _sample(content)
     separator = _separator(sample)
     if not separator:
@@ -63,6 +64,8 @@ def read_delimited(source: Source, notes: list[str], *, encoding: str = "utf-8")
     if not first:
         raise ReadError("there is no table in this text", remedy="name a CSV file", where=source.where)
     text = _Text(source.where, content, separator, first, not _all_numbers(first))
+    if any("\ufffd" in name for name in first):  # a header that is not UTF-8: Polars looks at the rows only
+        text.decoded()
     names = _names(text, notes)
     columns = _split_with_care(text, names) if _blank_start(sample) else _columns(text, names)
     return parse(columns, notes, decimal_comma=separator != ",")
@@ -108,49 +111,7 @@ def _all_numbers(first: list[str]) -> bool:
     return bool(known) and all(re.match(NUMERIC, value) or re.match(COMMA_NUMBER, value) for value in known)
 
 
-# Encoding and layout
-
-
-def _as_utf8(source: Source, encoding: str) -> Path | bytes:
-    """The content as UTF-8 with line feeds; the path itself where it is so already, as far as its head can tell."""
-    if source.head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        encoding = "utf-16"
-    if _codec(encoding, source.where) not in ("utf-8", "ascii"):
-        return _with_line_feeds(_decode(source.read(), encoding, source.where).encode())
-    old_mac = b"\r" in source.head and b"\n" not in source.head
-    return _with_line_feeds(source.read()) if old_mac else source.content
-
-
-def _with_line_feeds(content: bytes) -> bytes:
-    return content if b"\n" in content else content.replace(b"\r", b"\n")
-
-
-def _codec(encoding: str, where: str) -> str:
-    try:
-        return codecs.lookup(encoding).name
-    except LookupError as error:
-        raise ReadError(
-            "no such encoding", got=encoding, remedy="try utf-8, latin-1, cp1252 or utf-16", where=where
-        ) from error
-
-
-def _decode(content: bytes, encoding: str, where: str) -> str:
-    try:
-        return content.decode(encoding)
-    except (UnicodeError, LookupError) as error:
-        raise _not_in(encoding, content, error, where) from error
-
-
-def _not_in(encoding: str, content: bytes, error: Exception, where: str) -> ReadError:
-    if not isinstance(error, UnicodeDecodeError):
-        return ReadError(f"this text is not {encoding}", got=str(error), where=where)
-    line = content.count(b"\n", 0, error.start) + 1
-    return ReadError(
-        f"this text is not {encoding}",
-        got=f"the byte 0x{content[error.start]:02x} at offset {error.start}",
-        remedy="convert the file to UTF-8, or name its encoding: read_table(path, encoding='latin-1')",
-        where=f"{where}, line {line}",
-    )
+# Layout
 
 
 def _separator(sample: str) -> str:
@@ -249,10 +210,7 @@ def _split_with_care(text: _Text, names: list[str]) -> list[pl.Series]:
 
 
 def _checked_rows(text: _Text, width: int) -> Iterator[list[str]]:
-    try:
-        reader = csv.reader(io.StringIO(text.decoded(), newline=""), delimiter=text.separator, strict=True)
-    except UnicodeDecodeError as error:
-        raise _not_in("UTF-8", error.object, error, text.where) from error
+    reader = csv.reader(io.StringIO(text.decoded(), newline=""), delimiter=text.separator, strict=True)
     row = -1 if text.headed else 0
     line = 1
     try:

@@ -135,9 +135,9 @@ def _inside(folder: Path) -> str:
 
 def _unreadable(path: Path, where: str, error: OSError) -> ReadError:
     """The line for a path that cannot be opened; a misspelt name is met with the nearest one."""
-    if isinstance(error, FileNotFoundError):
+    if isinstance(error, (FileNotFoundError, NotADirectoryError)):
         if not path.parent.is_dir():
-            return ReadError("no such file", got=f"the folder {path.parent}, which does not exist either", where=where)
+            return ReadError("no such file", got=f"{path.parent}, which is not a folder either", where=where)
         near = difflib.get_close_matches(path.name, os.listdir(path.parent), n=1, cutoff=0.5)
         return ReadError("no such file", remedy=f"did you mean {path.parent / near[0]}?" if near else "", where=where)
     if isinstance(error, PermissionError):

@@ -32,8 +32,8 @@ def to_frame(values: Any, notes: list[str] | None = None) -> pl.DataFrame:
     Raises:
         ReadError: values that are no table, or columns of different lengths.
 
-    >>> to_frame({"a": [1, 2], "b": ["x", None]}).schema
-    Schema({'a': Int64, 'b': String})
+    >>> to_frame({"a": [1, 2], "b": ["x", None]}).dtypes
+    [Int64, String]
     """
     notes = [] if notes is None else notes
     columns = _columns(values)
@@ -44,6 +44,15 @@ def to_frame(values: Any, notes: list[str] | None = None) -> pl.DataFrame:
     names, changed = distinct([column.name for column in columns])
     notes.extend(changed)
     return settle([column.rename(name) for column, name in zip(columns, names, strict=True)], notes)
+
+
+def as_rows(values: Any) -> Any:
+    """What a space reads: arrays, tensors and Polars frames as they are, numbers in lists as an array, else a frame."""
+    if isinstance(values, np.ndarray | pl.DataFrame) or _is_tensor(values):
+        return values
+    if isinstance(values, list | tuple) and not (len(values) and isinstance(values[0], Mapping)):
+        return np.asarray(values)
+    return to_frame(values)
 
 
 def _columns(values: Any) -> list[pl.Series]:
@@ -79,7 +88,12 @@ def _array(tensor: Any) -> np.ndarray:
 def _named(name: str, part: Any) -> list[pl.Series]:
     """One entry of a dict: a column, or a matrix of several."""
     if isinstance(part, (str, bytes)) or not hasattr(part, "__len__"):
-        raise ReadError("this is not a column", got=f"{name!r}: {type(part).__name__}", expected="a list or an array")
+        raise ReadError(
+            "this is not a column",
+            got=f"{name!r}: {type(part).__name__}",
+            expected="a list or an array",
+            remedy="write a single row as [{...}]",
+        )
     if isinstance(part, (list, tuple, range)):
         return [from_objects(name, list(part))]
     if isinstance(part, np.ndarray):

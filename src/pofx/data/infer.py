@@ -18,7 +18,7 @@ from torch import Tensor
 from pofx.data.atoms import spikes
 from pofx.data.columns import labels_of, parse_space
 from pofx.data.dataset import Data
-from pofx.data.frames import to_frame
+from pofx.data.frames import as_rows, to_frame
 from pofx.data.resolution import resolution_of, typical_step
 from pofx.errors import SpaceError
 from pofx.spaces.base import Scalar, Space, numbers
@@ -47,7 +47,7 @@ def as_data(values: Any, *, space: Space | None = None, weights: Any = None) -> 
     if space is None:
         space = infer(values)[0]
     w = None if weights is None else torch.as_tensor(np.asarray(weights, dtype=np.float64))
-    return Data(space, space.read(values), w)
+    return Data(space, space.read(as_rows(values)), w)
 
 
 def infer(

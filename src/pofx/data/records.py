@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 
+from pofx.data.encoding import decode
 from pofx.data.files import Source
 from pofx.data.frames import to_frame
 from pofx.data.moments import moment
@@ -29,7 +30,7 @@ def read_jsonl(source: Source, notes: list[str]) -> pl.DataFrame:
     try:
         return _dated(pl.read_ndjson(source.content, infer_schema_length=None), notes)
     except POLARS_GAVE_UP:
-        lines = _text(source).splitlines()
+        lines = decode(source.read(), source.where).splitlines()
         records = [_record(line, number, source.where) for number, line in enumerate(lines, 1) if line.strip()]
         return _dated(to_frame(records, notes), notes)
 
@@ -45,7 +46,7 @@ def read_json(source: Source, notes: list[str]) -> pl.DataFrame:
             return _dated(pl.read_json(source.content, infer_schema_length=None), notes)
         except POLARS_GAVE_UP:
             pass
-    text = _text(source)
+    text = decode(source.read(), source.where)
     try:
         value = json.loads(text)
     except json.JSONDecodeError as error:
@@ -60,20 +61,6 @@ def read_json(source: Source, notes: list[str]) -> pl.DataFrame:
             where=source.where,
         )
     return _dated(to_frame(value, notes), notes)
-
-
-def _text(source: Source) -> str:
-    content = source.read()
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise ReadError(
-            "JSON has to be UTF-8",
-            got=f"the byte 0x{content[error.start]:02x} at offset {error.start}",
-            remedy="convert the file to UTF-8",
-            where=f"{source.where}, line {line}",
-        ) from error
 
 
 def _record(line: str, number: int, where: str) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def typical_step(distinct: Tensor, counts: Tensor) -> float | None:
 
 
 def _common_divisor(gaps: Tensor, floor: float) -> float | None:
-    """Euclid's algorithm on all gaps at once: replace them by their remainders after the smallest, until none is left."""
+    """Euclid's algorithm on all gaps at once: replace them by remainders after the smallest, until none is left."""
     step = float(gaps.min())
     for _ in range(64):
         if step <= floor:

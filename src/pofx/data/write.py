@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import os
+import re
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import IO, cast
 
 import numpy as np
@@ -30,7 +33,15 @@ def write_table(frame: pl.DataFrame, path: str | Path) -> None:
         try:
             write(frame, file)
         except pl.exceptions.PolarsError as error:
-            raise ReadError("this table cannot be written so", got=str(error), where=str(path)) from error
+            raise _worded(error, path) from error
+
+
+def _worded(error: pl.exceptions.PolarsError, path: str | Path) -> Exception:
+    """What the operating system said, where Polars only repeats it."""
+    system = re.search(r"os error (\d+)", str(error))
+    if system:
+        return OSError(int(system[1]), os.strerror(int(system[1])))
+    return ReadError("this table cannot be written so", got=str(error), where=str(path))
 
 
 def _writer(path: str | Path) -> Write:
@@ -68,13 +79,18 @@ def _csv(separator: str) -> Write:
 
 def _npy(frame: pl.DataFrame, file: IO[bytes]) -> None:
     if all(kind.is_numeric() for kind in frame.dtypes):
-        np.save(file, frame.to_numpy(), allow_pickle=False)
+        _save(file, frame.to_numpy())
         return
     columns = {name: _array(frame[name]) for name in frame.columns}
     records = np.empty(frame.height, dtype=[(name, values.dtype) for name, values in columns.items()])
     for name, values in columns.items():
         records[name] = values
-    np.save(file, records, allow_pickle=False)
+    _save(file, records)
+
+
+def _save(file: IO[bytes], values: np.ndarray) -> None:
+    """Through `write`, which says why it fails; for a plain file NumPy would say "10 requested and 3 written"."""
+    np.save(cast(IO[bytes], SimpleNamespace(write=file.write)), values, allow_pickle=False)
 
 
 def _npz(frame: pl.DataFrame, file: IO[bytes]) -> None:

@@ -90,7 +90,8 @@ def _count_edges(space: Scalar, data: np.ndarray, samples: np.ndarray) -> np.nda
     step = space.step if isinstance(space, Grid) else 1.0
     low, high = both.min() - step / 2, both.max() + step / 2
     bars = round((high - low) / step)
-    return low + step * np.arange(bars + 1) if bars <= BARS else None
+    edges: np.ndarray = low + step * np.arange(bars + 1)
+    return edges if bars <= BARS else None
 
 
 def _is_geometric(space: Scalar, data: np.ndarray) -> bool:

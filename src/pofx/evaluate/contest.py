@@ -1,7 +1,7 @@
 """Fit several models to the same rows, choose on validation, and score the winner's rivals on the same test rows.
 
-Each model is fitted twice: on train, to be chosen by its validation score; then, with nothing left to choose, on train and
-validation together, to be tested. Test rows are scored once, at the end.
+Each model is fitted twice: on train, to be chosen by its validation score; then, with nothing left to choose, on train
+and validation together, to be tested. Test rows are scored once, at the end.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from pofx.errors import FitError, PofxError
 from pofx.evaluate.shelf import Shelf
 from pofx.likelihood import Likelihood
 from pofx.models.stacking import Stacking, stack, stacking_weights
-from pofx.rng import generator, split as split_seed
+from pofx.rng import generator
+from pofx.rng import split as split_seed
 from pofx.runs.records import Failure
 from pofx.spaces.table import Table
 from pofx.training.plan import Plan
@@ -108,7 +109,7 @@ def contest(
             failed.append(Failure(each.name, str(error)))
         recorder.step(place + 1, each.name)
     if len(singles) < len(chosen):
-        done += _stacked([each for each in chosen if isinstance(each, Stacking)][0], done, failed, seed)
+        done += _stacked(next(each for each in chosen if isinstance(each, Stacking)), done, failed, seed)
     recorder.finish()
     if not done:
         reasons = "; ".join(f"{failure.name}: {failure.reason}" for failure in failed)

@@ -1,5 +1,4 @@
-"""What the chosen model looks like against held-out rows: numbers for the report's pictures, without the rows themselves
-beyond the few points that are drawn."""
+"""What the chosen model looks like against held-out rows: numbers for the report's pictures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A whole run in memory: infer the columns, split, fit, choose. Under the command line's `fit` and Python's `pofx.fit`."""
+"""A whole run in memory: infer the columns, split, fit, choose. Under `pofx fit` and `pofx.fit`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Each column's share of a row's log-probability, by the chain rule, averaged over the column order and its reverse.
 
-log p(x) = sum over j of log p(x_j | x_1 ... x_{j-1}); the conditionals come from exact marginals of prefixes. Shares add
-up to log p(x) exactly. Cost: 2 d scores of marginals.
+log p(x) = sum over j of log p(x_j | x_1 ... x_{j-1}); the conditionals come from exact marginals of prefixes. Shares
+add up to log p(x) exactly. Cost: 2 d scores of marginals.
 """
 
 from __future__ import annotations

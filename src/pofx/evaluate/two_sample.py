@@ -19,7 +19,7 @@ FEWEST = 25
 
 
 def c2st(real: np.ndarray, drawn: np.ndarray, *, seed: int) -> TwoSample | None:
-    """Accuracy of telling `drawn` `[m, d]` from `real` `[n, d]`; None with fewer than 25 rows of each. NaN is a value."""
+    """Accuracy of telling `drawn` `[m, d]` from `real` `[n, d]`; None with fewer than 25 rows."""
     n = min(len(real), len(drawn), MOST)
     if n < FEWEST:
         return None

@@ -19,9 +19,10 @@ from pofx.laws.subject import Outcome, score
 from pofx.rng import generator
 from pofx.spaces.base import Scalar
 from pofx.spaces.numeric import Circle, Grid, Integer, Interval, Positive, Real
-from pofx.spaces.symbolic import Date, Maybe
+from pofx.spaces.symbolic import Category, Date, Maybe
 from pofx.spaces.table import Table
 
+ENOUGH = 50  # moves, or a mean of them is not normal
 
 def balance(model: Model, draws: int, alarm: float) -> Outcome:
     """Both proposals on every column, `draws` samples each; `alarm` is the chance of failing by accident."""
@@ -56,11 +57,11 @@ def _walk(model: Model, x: Tensor, log_p: Tensor, j: int, random: torch.Generato
     y, log_ratio = x[regular].clone(), moved[1]
     y[:, j] = moved[0]
     accept = torch.exp(torch.clamp(score(model, y) - log_p[regular] + log_ratio, max=0.0))
-    return _z(accept, [_spread(inner, x[regular, j], y[:, j])])
+    return _z(accept, _spread(inner, x[regular, j], y[:, j]))
 
 
 def _step(space: Scalar, x: Tensor, random: torch.Generator) -> tuple[Tensor, Tensor] | None:
-    """A symmetric step and the log of how it stretches volume; None for columns without an order."""
+    """A symmetric step and the log of how it stretches volume; None for constants."""
     noise = torch.randn(len(x), generator=random, dtype=torch.float64)
     zero = torch.zeros_like(x)
     if isinstance(space, Real | Date | Interval):
@@ -70,6 +71,8 @@ def _step(space: Scalar, x: Tensor, random: torch.Generator) -> tuple[Tensor, Te
     if isinstance(space, Positive):
         factor = noise * torch.log(x).std()
         return x * torch.exp(factor), factor
+    if isinstance(space, Category):
+        return torch.randint(space.size, (len(x),), generator=random).to(torch.float64), zero
     if isinstance(space, Integer | Grid):
         unit = space.step if isinstance(space, Grid) else 1.0
         return x + unit * torch.round(noise * max(1.0, float(x.std()) / unit)), zero
@@ -100,9 +103,11 @@ def _exchange(model: Model, x: Tensor, log_p: Tensor, j: int) -> Tensor:
     before_a, before_b = log_p[:half], log_p[half : 2 * half]
     accept = torch.exp(torch.clamp(after_a + after_b - before_a - before_b, max=0.0))
     middle = float(log_p.median())
-    change = [_squashed(after - middle) - _squashed(before - middle) for after, before in ((after_a, before_a), (after_b, before_b))]
-    products = [(_codes(new_a[:, j]) - _codes(a[:, j])) * _codes(a[:, k]) for k in range(x.shape[1]) if k != j]
-    return _z(accept, [torch.stack([change[0] + change[1], *products], 1)])
+    after, before = _squashed(after_a - middle) + _squashed(after_b - middle), _squashed(before_a - middle) + _squashed(before_b - middle)
+    codes = torch.stack([_codes(x[:, k]) for k in range(x.shape[1])], 1)
+    code_a, code_b = codes[:half], codes[half : 2 * half]
+    products = (code_b[:, j] - code_a[:, j])[:, None] * torch.cat([code_a[:, :j], code_a[:, j + 1 :]], 1)
+    return _z(accept, torch.cat([(after - before)[:, None], products], 1))
 
 
 def _squashed(x: Tensor) -> Tensor:
@@ -117,9 +122,9 @@ def _codes(x: Tensor) -> Tensor:
     return torch.tanh((x - known.median()) / known.std(correction=0).clamp_min(1e-300)).nan_to_num(-2.0)
 
 
-def _z(accept: Tensor, changes: list[Tensor]) -> Tensor:
-    """|z| of the mean of accept times change, for each change, `[k]`; those that never change are left out."""
-    moves = accept[:, None] * torch.cat(changes, 1)
-    deviation = moves.std(0)
-    moving = deviation > 1e-12
-    return (moves.mean(0).abs() / (deviation / len(moves) ** 0.5))[moving]
+def _z(accept: Tensor, changes: Tensor) -> Tensor:
+    """|z| of the mean of accept times change, for each change, `[k]`; those that hardly ever change are left out."""
+    moves = accept[:, None] * changes
+    effective = moves.abs().sum(0) ** 2 / (moves**2).sum(0).clamp_min(1e-300)
+    z = moves.mean(0).abs() / (moves.std(0).clamp_min(1e-300) / len(moves) ** 0.5)
+    return z[(effective > ENOUGH) | torch.isnan(z)]

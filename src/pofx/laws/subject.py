@@ -38,6 +38,7 @@ class Subject:
     model: Model
     estimator: Estimator | None = None
     data: Data | None = None
+    fresh: Data | None = None  # other rows from the same law
 
     def fit(self, data: Data, *, seed: int = 0) -> Model:
         """A fresh fit to other rows with the same settings."""
@@ -84,6 +85,7 @@ class Law:
         cases: the cases it is tried on, all that fit when None.
         capability: what an estimator must declare for the law to concern it.
         smooth: whether the density is integrated.
+        once: whether one case is enough.
     """
 
     number: int
@@ -95,6 +97,7 @@ class Law:
     cases: tuple[str, ...] | None = None
     capability: str | None = None
     smooth: bool = False
+    once: bool = False
 
 
 def user_rows(space: Space, x: Tensor) -> pl.DataFrame | object:

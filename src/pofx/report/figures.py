@@ -40,7 +40,8 @@ def differences(models: list[ModelRow], chosen: str, key: str) -> Markup:
         axes.set_yticks(range(len(known)), [short(model.name, 22) for model, _ in known], color=INK)
         mark(axes.xaxis, low, high, most=7)
         axes.set_xlabel("nats per row below the best model, with 95% intervals", labelpad=6)
-        return inline(figure, "Paired differences to the best model: " + "; ".join(f"{m.name} {number(d)}" for m, d in known))
+        said = "; ".join(f"{model.name} {number(delta)}" for model, delta in known)
+        return inline(figure, f"Paired differences to the best model: {said}")
 
 
 def _furthest(ends: list[float]) -> float:
@@ -58,7 +59,9 @@ def flatness_band(rows: int, bins: int, level: float = 0.99) -> tuple[float, flo
     return float(low) / rows, float(high) / rows
 
 
-def flat(shares: tuple[float, ...], rows: int, label: str, key: str, *, width: float = 220, height: float = 110) -> Markup:
+def flat(
+    shares: tuple[float, ...], rows: int, label: str, key: str, *, width: float = 190, height: float = 104
+) -> Markup:
     """Shares in equal bins of [0, 1] against the band expected of a flat histogram."""
     bins = len(shares)
     low, high = flatness_band(rows, bins)
@@ -66,15 +69,17 @@ def flat(shares: tuple[float, ...], rows: int, label: str, key: str, *, width: f
         figure = canvas(width, height)
         axes = panel(figure, left=8, right=8, top=6, bottom=22)
         axes.axhspan(low, high, color=BAND, linewidth=0)
-        axes.axhline(1 / bins, color=QUIET, linewidth=0.8)
         middle = (np.arange(bins) + 0.5) / bins
         inside = np.array([low <= share <= high for share in shares])
         for chosen, alpha in ((inside, 0.45), (~inside, 0.95)):
             axes.bar(middle[chosen], np.array(shares)[chosen], 0.88 / bins, color=DATA, alpha=alpha)
+        for edge in (low, high):
+            axes.axhline(edge, color=QUIET, linewidth=0.8, linestyle=(0, (2, 2)))
         axes.set_xlim(0, 1)
-        axes.set_ylim(0, max(*shares, high * 1.25))
+        axes.set_ylim(0, max(*shares, high) * 1.06)
         axes.set_xticks([0, 0.5, 1], ["0", "½", "1"])
-        return inline(figure, f"{label}: {int(inside.sum())} of {bins} bars within the band expected of a flat histogram")
+        level = f"{int(inside.sum())} of {bins} bars within the band expected of a flat histogram"
+        return inline(figure, f"{label}: {level}")
 
 
 def scores(evidence: Evidence, key: str) -> Markup:

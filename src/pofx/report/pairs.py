@@ -1,6 +1,6 @@
 """Pictures of two columns: held-out points under contours of the model's density, or beside its samples.
 
-A contour encloses the smallest region with a given mass (Hyndman 1996): cells of the grid are taken from the densest on.
+A contour encloses the smallest region with a given mass (Hyndman 1996): cells of the grid are taken, densest first.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from pofx.report.text import short
 from pofx.report.ticks import mark
 from pofx.runs.records import PairEvidence
 
-WIDTH, HEIGHT = 340, 290
+WIDTH, HEIGHT = 284, 244
 MASSES = (0.95, 0.8, 0.5)
-LEFT, BOTTOM = 52, 40
+LEFT, BOTTOM = 48, 36
 
 
 def pair(evidence: PairEvidence, dates: frozenset[str], key: str) -> Markup:
@@ -52,27 +52,28 @@ def _contours(figure: Figure, evidence: PairEvidence, dates: frozenset[str]) -> 
     x, y = np.array(evidence.grid_x), np.array(evidence.grid_y)
     log_density = np.array(evidence.log_density, dtype=float)  # null becomes NaN
     log_density = np.nan_to_num(log_density, nan=-np.inf, neginf=-np.inf, posinf=np.inf)
-    axes = panel(figure, left=LEFT, right=10, top=8, bottom=BOTTOM, grid="both")
+    axes = panel(figure, left=LEFT, right=6, top=8, bottom=BOTTOM, grid="both")
     _frame(axes, evidence, (x[0], x[-1]), (y[0], y[-1]), dates)
-    axes.set_ylabel(short(evidence.y, 34))
+    axes.set_ylabel(short(evidence.y, 32))
     _dots(axes, evidence.data, DATA)
     marks = np.unique(levels(log_density, x, y, MASSES)) if np.isfinite(log_density).any() else np.zeros(0)
     if len(marks):
         floor = marks[0] - 2.0  # -inf has no contour; two nats below the outermost hides nothing
         widths = np.linspace(1.0, 1.9, len(marks))
-        axes.contour(x, y, np.maximum(log_density, floor), levels=marks, colors=MODEL, linewidths=widths, linestyles="solid")
+        heights = np.maximum(log_density, floor)
+        axes.contour(x, y, heights, levels=marks, colors=MODEL, linewidths=widths, linestyles="solid")
 
 
 def _side_by_side(figure: Figure, evidence: PairEvidence, dates: frozenset[str]) -> None:
     both = np.array([*evidence.data, *evidence.samples], dtype=float).reshape(-1, 2)
     limits = [_limits(both[:, k]) for k in (0, 1)]
-    half = (WIDTH - LEFT - 10 - 14) / 2
+    half = (WIDTH - LEFT - 6 - 14) / 2
     for points, colour, left in ((evidence.data, DATA, LEFT), (evidence.samples, MODEL, LEFT + half + 14)):
         axes = panel(figure, left=left, right=WIDTH - left - half, top=8, bottom=BOTTOM, grid="both")
         _frame(axes, evidence, limits[0], limits[1], dates, most=3)
         _dots(axes, points, colour)
         if colour == DATA:
-            axes.set_ylabel(short(evidence.y, 34))
+            axes.set_ylabel(short(evidence.y, 32))
         else:
             axes.set_yticklabels([])
 
@@ -87,9 +88,9 @@ def _frame(
 ) -> None:
     axes.set_xlim(*across)
     axes.set_ylim(*up)
-    mark(axes.yaxis, *up, is_date=evidence.y in dates)
+    mark(axes.yaxis, *up, most=6, is_date=evidence.y in dates)
     common = mark(axes.xaxis, *across, most=most, is_date=evidence.x in dates)
-    name = short(evidence.x, 44 if most > 3 else 22)
+    name = short(evidence.x, 36 if most > 3 else 16)
     axes.set_xlabel(f"{name} ({common})" if common else name)
 
 
@@ -98,7 +99,7 @@ def _dots(axes: Axes, points: tuple[tuple[float, float], ...], colour: str) -> N
     xy = np.array(points, dtype=float).reshape(-1, 2)
     path = np.empty((3 * len(xy), 2))
     path[0::3], path[1::3], path[2::3] = xy, xy, np.nan
-    alpha = float(np.clip(40 / max(len(xy), 1) ** 0.75, 0.3, 0.8))
+    alpha = float(np.clip(60 / max(len(xy), 1) ** 0.75, 0.45, 0.85))
     axes.plot(path[:, 0], path[:, 1], color=colour, alpha=alpha, linewidth=3.2, solid_capstyle="round")
 
 

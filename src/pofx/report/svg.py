@@ -12,6 +12,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, Literal
 from xml.etree import ElementTree
 
 import matplotlib
@@ -58,7 +59,9 @@ _REFERENCE = re.compile(r"#([\w-]+)")
 @contextmanager
 def drawing(key: str) -> Iterator[None]:
     """Matplotlib's settings for the figure called `key`; those of the caller are restored."""
-    with matplotlib.rc_context({**matplotlib.rcParamsDefault, **_STYLE, "svg.hashsalt": key}), warnings.catch_warnings():
+    settings: dict[Any, Any] = {**matplotlib.rcParamsDefault, **_STYLE, "svg.hashsalt": key}
+    settings.pop("backend")
+    with matplotlib.rc_context(settings), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # only measured here; the browser has the glyph
         yield
 
@@ -69,14 +72,20 @@ def canvas(width: float, height: float) -> Figure:
 
 
 def panel(
-    figure: Figure, *, left: float = 6, right: float = 6, top: float = 6, bottom: float = 22, grid: str = ""
+    figure: Figure,
+    *,
+    left: float,
+    right: float,
+    top: float,
+    bottom: float,
+    grid: Literal["x", "y", "both"] | None = None,
 ) -> Axes:
-    """Axes inside margins in pixels, with grid lines along `x`, `y`, both or none."""
+    """Axes inside margins in pixels, without marks, with grid lines across one direction, both or none."""
     width, height = figure.get_size_inches() * 72
     box = (left / width, bottom / height, (width - left - right) / width, (height - top - bottom) / height)
     axes = figure.add_axes(box)
-    for axis in grid:
-        axes.grid(True, axis=axis)  # type: ignore[arg-type]
+    if grid is not None:
+        axes.grid(True, axis=grid)
     axes.set_yticks([])
     return axes
 

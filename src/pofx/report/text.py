@@ -70,13 +70,14 @@ def ratio(nats: float) -> str:
     """What a difference in nats means for a probability: e to its power, in digits a person can read.
 
     >>> ratio(0.62), ratio(12), ratio(40), ratio(2000)
-    ('1.9', '163,000', '2 × 10¹⁷', '10⁸⁶⁸')
+    ('1.9', '163,000', '2 × 10¹⁷', '10⁸⁶⁹')
     """
     power = nats / math.log(10)
     if power < 6:
         value = math.exp(nats)
         return f"{value:.2g}" if value < 100 else f"{float(f'{value:.3g}'):,.0f}"
-    digits = str(round(power) if power > 100 else math.floor(power)).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    whole = round(power) if power > 100 else math.floor(power)
+    digits = str(whole).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
     return f"10{digits}" if power > 100 else f"{10 ** (power % 1):.1g} × 10{digits}"
 
 
@@ -86,14 +87,14 @@ def p_value(p: float) -> str:
 
 
 def one_in(share: float) -> str:
-    """A small share as a person would say it: `1 in 2,000`, `3%`, `never`.
+    """A small share of the samples as a person would say it.
 
     >>> one_in(0.0005), one_in(0.03), one_in(0.0)
-    ('1 in 2,000', '3%', 'never')
+    ('1 in 2,000 samples', '3% of samples', 'none of the samples')
     """
     if share <= 0:
-        return "never"
-    return percent(share) if share > 0.02 else f"1 in {float(f'{1 / share:.2g}'):,.0f}"
+        return "none of the samples"
+    return f"{percent(share)} of samples" if share > 0.02 else f"1 in {float(f'{1 / share:.2g}'):,.0f} samples"
 
 
 def percent(share: float) -> str:
@@ -119,7 +120,7 @@ def short(text: str, longest: int) -> str:
     line = " ".join(text.split())
     if len(line) <= longest:
         return line
-    head = (longest - 1 + 1) // 2 + 1
+    head = longest // 2 + 1
     return f"{line[:head].rstrip()}…{line[len(line) - (longest - 1 - head) :].lstrip()}"
 
 

@@ -1,4 +1,4 @@
-"""Where the marks of an axis stand and how they read: round numbers, powers of ten, dates; few, and as short as can be."""
+"""Where the marks of an axis stand and how they read: round numbers, powers of ten, dates; few and short."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def round_numbers(low: float, high: float, most: int) -> tuple[list[float], list
     >>> round_numbers(-1, 1, 4)
     ([-1.0, 0.0, 1.0], ['−1', '0', '1'])
     >>> round_numbers(0, 45_000, 4)[1]
-    ['0', '15k', '30k', '45k']
+    ['0', '20k', '40k']
     """
-    found = MaxNLocator(nbins=most - 1, steps=[1, 1.5, 2, 2.5, 3, 5, 10]).tick_values(low, high)
+    found = MaxNLocator(nbins=most - 1, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
     slack = 1e-9 * (high - low)
     places = [float(place) for place in found if low - slack <= place <= high + slack]
     return places, decimal_labels(places)

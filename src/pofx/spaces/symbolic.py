@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from pofx.errors import SpaceError
-from pofx.spaces.base import MISSING, Measure, Scalar, Space, as_series, numbers
+from pofx.spaces.base import MISSING, Measure, Scalar, as_series, numbers
 
 Label = str | int | float | bool
 OTHER = "(other)"  # how an outcome outside the known labels is shown
@@ -193,6 +193,6 @@ class Constant(Scalar):
         return "always missing" if self.value is None else f"always {self.value}"
 
 
-def inner_space(space: Space) -> Space:
+def inner_space(space: Scalar) -> Scalar:
     """The space without its atoms and its missing value."""
     return space.inner if isinstance(space, Maybe) else space

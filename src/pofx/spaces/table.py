@@ -19,7 +19,7 @@ Layout = Literal["polars", "pandas", "numpy", "torch", "vector"]
 
 @dataclass(frozen=True)
 class Table(Space):
-    """Rows of named columns.
+    """Rows of named columns; `read` takes a Polars frame, an array or a tensor.
 
     Args:
         names: column names, all different.
@@ -57,14 +57,13 @@ class Table(Space):
         return replace(self, names=tuple(names), spaces=spaces, layout=layout)
 
     def read(self, values: Any) -> Tensor:
-        if isinstance(values, Tensor) or _is_array(values):
+        if not isinstance(values, pl.DataFrame):
             return self._read_array(values)
-        frame = _frame(values)
-        missing = [name for name in self.names if name not in frame.columns]
+        missing = [name for name in self.names if name not in values.columns]
         if missing:
-            raise unknown_column(missing[0], tuple(frame.columns), absent=True)
-        columns = [self._column(frame[name], j) for j, name in enumerate(self.names)]
-        return torch.stack(columns, 1) if columns else torch.zeros(frame.height, 0, dtype=torch.float64)
+            raise unknown_column(missing[0], tuple(values.columns), absent=True)
+        columns = [self._column(values[name], j) for j, name in enumerate(self.names)]
+        return torch.stack(columns, 1) if columns else torch.zeros(values.height, 0, dtype=torch.float64)
 
     def _read_array(self, values: Any) -> Tensor:
         x = values if isinstance(values, Tensor) else np.asarray(values)
@@ -132,24 +131,6 @@ def at_column(error: SpaceError, name: str) -> SpaceError:
     """The same error with the column's name added to where it happened."""
     where = f"{error.where}, column '{name}'" if error.where else f"column '{name}'"
     return SpaceError(error.what, got=error.got, expected=error.expected, remedy=error.remedy, where=where)
-
-
-def _is_array(values: Any) -> bool:
-    return isinstance(values, np.ndarray) or (
-        isinstance(values, list | tuple) and bool(len(values)) and not isinstance(values[0], dict | str)
-    )
-
-
-def _frame(values: Any) -> pl.DataFrame:
-    if isinstance(values, pl.DataFrame):
-        return values
-    if isinstance(values, pl.LazyFrame):
-        return values.collect()
-    if isinstance(values, dict | list):
-        return pl.DataFrame(values, strict=False)
-    import narwhals as nw
-
-    return nw.from_native(values, eager_only=True).to_polars()
 
 
 def _as_pandas(series: list[pl.Series]) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cached_property
 from typing import Any, Protocol
@@ -22,7 +22,6 @@ from pofx.spaces.base import Scalar
 from pofx.spaces.numeric import Circle, Integer, Interval, Positive, Real
 
 Theta = tuple[float, ...]
-SMALLEST_SPREAD = 1e-3  # of the middle half of the rows: no scale may be under it where the rounding is not known
 EDGE = 2.0**-53  # how close to an end of the unit interval a density is looked at
 
 
@@ -176,6 +175,7 @@ class Sample:
         w: how often each occurs, `[m]`; the sum is the number of rows.
         resolution: the step of the values, where known.
         low, high: the ends of the frame: of interest where the space bounds counts.
+        least: no scale may be under this, whatever the resolution.
     """
 
     x: Tensor
@@ -183,7 +183,7 @@ class Sample:
     resolution: float | None = None
     low: float = -math.inf
     high: float = math.inf
-    least: float = field(default=0.0)
+    least: float = 0.0
 
     @cached_property
     def n(self) -> float:
@@ -213,24 +213,22 @@ class Sample:
                 return width
         return 0.0
 
-    @cached_property
+    @property
     def floor(self) -> float:
-        """The smallest scale allowed: half the resolution, or a small part of the spread, or of the size."""
-        size = max(self.quantile(0.5), -self.quantile(0.5)) or 1.0
-        guard = SMALLEST_SPREAD * self.spread or 1e-6 * size
-        return max(guard, 0.5 * (self.resolution or 0.0), self.least)
+        """The smallest scale allowed: `least`, or half the resolution."""
+        return max(self.least, 0.5 * (self.resolution or 0.0))
 
     def moved(self, shift: float, scale: float) -> Sample:
         """The sample of `(x - shift) / scale`."""
         step = None if self.resolution is None else self.resolution / scale
         ends = ((self.low - shift) / scale, (self.high - shift) / scale)
-        return replace(self, x=(self.x - shift) / scale, resolution=step, low=ends[0], high=ends[1])
+        moved = (self.x - shift) / scale
+        return replace(self, x=moved, resolution=step, low=ends[0], high=ends[1], least=self.least / scale)
 
     def thinned(self, most: int) -> Sample:
         """About `most` of the distinct values, every k-th, for a first climb."""
         stride = max(1, len(self.x) // most)
-        kept = replace(self, x=self.x[::stride], w=self.w[::stride], least=self.floor)
-        return kept
+        return replace(self, x=self.x[::stride], w=self.w[::stride])
 
 
 def counts(weights: Tensor | None, n: int) -> Tensor:

@@ -9,6 +9,7 @@ values and K <= 4 parameters.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -17,6 +18,8 @@ from pofx.errors import FitError
 from pofx.models.parametric.family import Family, Role, Sample, Theta
 
 STEPS = 200
+Objective = Callable[[Tensor], Tensor]  # [K] -> a number to make small
+_CURVED = (Role.SCALE, Role.SHAPE, Role.SHARE)  # climbed on the log or logit scale
 LONGEST = 2.0  # a step, where positive parameters are climbed on the log scale
 FLAT = 1e-10  # nats per row and unit of parameter
 FIRST_CLIMB = 20_000  # distinct values above which a first climb uses only about so many
@@ -101,10 +104,9 @@ def _newton(gradient: Tensor, hessian: Tensor, held: Tensor) -> Tensor:
 
 
 def _backtrack(
-    negative: object, t: Tensor, value: float, gradient: Tensor, step: Tensor, low: Tensor, high: Tensor
+    negative: Objective, t: Tensor, value: float, gradient: Tensor, step: Tensor, low: Tensor, high: Tensor
 ) -> Tensor | None:
     """The first of the halved steps that lowers the value enough (Armijo), or None."""
-    assert callable(negative)
     for halvings in range(40):
         trial = (t + step * 0.5**halvings).clamp(low, high)
         with torch.no_grad():
@@ -114,9 +116,8 @@ def _backtrack(
     return None
 
 
-def _derivatives(function: object, at: Tensor) -> tuple[float, Tensor, Tensor]:
+def _derivatives(function: Objective, at: Tensor) -> tuple[float, Tensor, Tensor]:
     """Value, gradient `[K]` and Hessian `[K, K]`."""
-    assert callable(function)
     with torch.enable_grad():
         t = at.detach().clone().requires_grad_(True)
         value = function(t)
@@ -125,7 +126,8 @@ def _derivatives(function: object, at: Tensor) -> tuple[float, Tensor, Tensor]:
     hessian = torch.stack(rows)
     if not bool(torch.isfinite(hessian).all() and torch.isfinite(gradient).all()):
         return math.nan, gradient.detach(), torch.nan_to_num(hessian)
-    return float(value), gradient.detach(), 0.5 * (hessian + hessian.T)
+    hessian = hessian.detach()
+    return float(value.detach()), gradient.detach(), 0.5 * (hessian + hessian.T)
 
 
 def _second(gradient: Tensor, k: int, t: Tensor) -> Tensor:
@@ -158,11 +160,8 @@ def _coordinate(role: Role, value: float) -> float:
 
 
 def _outward(family: Family, start: Theta) -> Tensor:
-    positions = [
-        _coordinate(role, start[k]) if (role := family.parameters[k].role).value in ("scale", "shape", "share") else 0.0
-        for k in family.free
-    ]
-    return torch.tensor(positions, dtype=torch.float64)
+    roles = [(family.parameters[k].role, start[k]) for k in family.free]
+    return torch.tensor([_coordinate(role, v) if role in _CURVED else 0.0 for role, v in roles], dtype=torch.float64)
 
 
 def _box(family: Family, floor: float, start: Theta, unit: float) -> tuple[Tensor, Tensor]:
@@ -172,7 +171,7 @@ def _box(family: Family, floor: float, start: Theta, unit: float) -> tuple[Tenso
         role = family.parameters[k].role
         step = unit if role is Role.LOCATION else 1.0
         low, high = family.parameters[k].within(floor)
-        if role in (Role.SCALE, Role.SHAPE, Role.SHARE):
+        if role in _CURVED:
             ends.append((_coordinate(role, low), _coordinate(role, high) if high < math.inf else math.inf))
         else:
             ends.append(((low - start[k]) / step, (high - start[k]) / step))

@@ -1,0 +1,109 @@
+"""Laws 13 and 14, weights and left-out rows: what a fit must equal, and what it must beat."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from pofx.core.contract import Model
+from pofx.core.estimator import Estimator, encode
+from pofx.core.registry import estimators
+from pofx.data.dataset import Data
+from pofx.laws.cases import CASES
+from pofx.laws.oracles import FIXED, ORACLES
+from pofx.laws.subject import Law, Outcome, Subject, close, first_failure, score
+from pofx.likelihood import Likelihood
+from pofx.training.plan import Plan
+from pofx.training.recorder import SILENT
+
+BASELINE = "independent"
+CLEARLY = 3.0  # standard errors
+NEARLY = 1e-6  # nats: two ways to the same fit, each by its own sums
+
+
+def oracle(subject: Subject) -> Outcome | None:
+    """Law 13."""
+    assert subject.estimator is not None
+    outcomes = []
+    for peer in ORACLES.get(subject.estimator.name, ()):
+        data = CASES[peer.case].make(0)
+        estimator = replace(subject.estimator, **peer.settings)
+        ours = score(estimator.fit(data, seed=0), data.values)
+        theirs = torch.as_tensor(np.asarray(peer.log_prob(data)))
+        outcomes.append(close(ours, theirs, peer.tolerance, peer.tolerance, f"{peer.name} on {peer.case}"))
+    return first_failure(*outcomes) if outcomes else None
+
+
+def beats_independent(subject: Subject) -> Outcome | None:
+    """Law 14, on fresh rows of a case whose columns depend on each other."""
+    assert subject.data is not None
+    baseline = estimators().get(BASELINE)
+    if baseline is None or subject.fresh is None or subject.model.likelihood is not Likelihood.EXACT:
+        return None
+    fresh = subject.fresh.values
+    gain = score(subject.model, fresh) - score(baseline().fit(subject.data, seed=0), fresh)
+    mean, error = float(gain.mean()), float(gain.std()) / len(gain) ** 0.5
+    return Outcome(mean > CLEARLY * error, f"{mean:+.3f} +- {error:.3f} nats per fresh row against {BASELINE}")
+
+
+def weights(subject: Subject) -> Outcome:
+    """Whole weights are repetition, a weight of zero is absence."""
+    assert subject.data is not None
+    data = replace(subject.data, weights=None)
+    times = 1 + torch.arange(len(data)) % 3
+    times[::5] = 0
+    weighted = subject.fit(replace(data, weights=times.to(torch.float64)))
+    repeated = subject.fit(data.rows(torch.repeat_interleave(torch.arange(len(data)), times)))
+    return close(score(weighted, data.values), score(repeated, data.values), NEARLY, NEARLY, "weights against repetition")
+
+
+def absent(subject: Subject) -> Outcome:
+    """A weight of zero is absence, and equal weights are none."""
+    assert subject.data is not None
+    data = replace(subject.data, weights=None)
+    keep = torch.arange(len(data)) % 4 != 0
+    zero = subject.fit(replace(data, weights=keep.to(torch.float64)))
+    gone = subject.fit(data.rows(keep.nonzero()[:, 0]))
+    even = subject.fit(replace(data, weights=torch.ones(len(data), dtype=torch.float64)))
+    return first_failure(
+        close(score(zero, data.values), score(gone, data.values), NEARLY, NEARLY, "weight zero against absence"),
+        close(score(even, data.values), score(subject.fit(data), data.values), NEARLY, NEARLY, "weights one against none"),
+    )
+
+
+def left_out(subject: Subject) -> Outcome | None:
+    """Each training row without itself equals the fit to the other rows, with hyper-parameters held fixed.
+
+    Both fits are made in coded units, so that shifts and scales are held fixed too.
+    """
+    assert subject.estimator is not None
+    assert subject.data is not None
+    settings = FIXED.get(subject.estimator.name)
+    if settings is None:
+        return None
+    estimator = replace(subject.estimator, **settings)
+    data = subject.data.rows(torch.arange(min(len(subject.data), 40)))
+    coded = encode(estimator.codec(data), data)
+    scores = torch.as_tensor(_fit(estimator, coded).log_prob_left_out())
+    without = [_fit(estimator, coded.rows((torch.arange(len(coded)) != i).nonzero()[:, 0])) for i in range(0, len(coded), 4)]
+    refits = torch.cat([model._log_prob(coded.values[4 * k : 4 * k + 1], None) for k, model in enumerate(without)])
+    return close(scores[::4], refits, 1e-9, 1e-9, "left out against refitted")
+
+
+def _fit(estimator: Estimator, coded: Data) -> Model:
+    return estimator._fit(coded, validation=None, plan=Plan(), seed=0, start=None, recorder=SILENT)
+
+
+STRUCTURED = tuple(case.name for case in CASES.values() if case.structured)
+
+PEERS = (
+    Law(13, "oracle", "agrees with other libraries, or with the formula written out", oracle, once=True),
+    Law(14, "gain", "beats independent columns where columns depend on each other", beats_independent, cases=STRUCTURED),
+    Law(21, "weights", "whole weights are repetition", weights, capability="weights",
+        cases=("normal", "correlated", "circle", "counts", "categories", "maybe")),
+    Law(22, "absent", "a weight of zero is absence, equal weights are none", absent, capability="weights",
+        cases=("normal", "correlated", "circle", "counts", "categories", "maybe")),
+    Law(23, "leftout", "a training row scored without itself equals a refit without it", left_out, capability="left_out"),
+)  # fmt: skip

@@ -1,0 +1,65 @@
+"""The components of a fitted mixture as plain tensors: the one object that fitting changes and a model answers from.
+
+A row of the table is split into its real columns, which share one Gaussian a component, and the others, which have a
+head each. With `broad`, the last component is a wide one that catches the rows no other explains.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pofx.models.mixture.gaussian import Gaussians
+from pofx.models.mixture.heads import Head
+from pofx.spaces.numeric import Real
+from pofx.spaces.table import Table
+
+
+@dataclass(frozen=True, eq=False)
+class Components:
+    """K components, of which `broad` has the last ones, if any.
+
+    Args:
+        log_weights: `[K]`, log-probabilities.
+        main: Gaussians of the first components.
+        broad: Gaussians of the last components (always the overall mean and shape, only wider), or None.
+        heads: one for each column that is not real, over all K components, in the table's order.
+    """
+
+    log_weights: Tensor
+    main: Gaussians
+    broad: Gaussians | None
+    heads: tuple[Head, ...]
+
+    @property
+    def gaussians(self) -> tuple[Gaussians, ...]:
+        """The one or two blocks of Gaussians."""
+        return (self.main,) if self.broad is None else (self.main, self.broad)
+
+    @property
+    def free_parameters(self) -> int:
+        """Weights, Gaussians and heads; a broad component has its width alone."""
+        heads = sum(head.free_parameters for head in self.heads)
+        share = len(self.main) / len(self.log_weights)  # a broad component's heads are the overall frequencies
+        broad = 0 if self.broad is None else len(self.broad)
+        return len(self.log_weights) - 1 + self.main.free_parameters + broad + round(share * heads)
+
+    def log_joint(self, x: Tensor, table: Table) -> Tensor:
+        """log P(component) + log p(row | component), `[n, d] -> [n, K]`, nats."""
+        real, other = split_columns(table)
+        total = self.log_weights + self.log_density(x[:, real])
+        for j, head in zip(other, self.heads, strict=True):
+            total = total + head.log_density(x[:, j])
+        return total
+
+    def log_density(self, x: Tensor) -> Tensor:
+        """Of the real columns alone, `[n, r] -> [n, K]`."""
+        return torch.cat([block.log_density(x) for block in self.gaussians], 1)
+
+
+def split_columns(table: Table) -> tuple[list[int], list[int]]:
+    """Where the real columns stand, and where the others do."""
+    real = [j for j, space in enumerate(table.spaces) if isinstance(space, Real)]
+    return real, [j for j in range(len(table.spaces)) if j not in real]

@@ -1,0 +1,205 @@
+"""Expectation-maximisation (Dempster, Laird and Rubin 1977): each iteration raises the penalised log-likelihood.
+
+float64 throughout, in log space, in blocks of rows. Cost O(n K d^2) an iteration for full covariances, O(n K d) for
+diagonal ones. The last component may be a broad one: the overall mean and shape, only wider, with a small learned weight,
+so that no row is catastrophically improbable (Banfield and Raftery 1993).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pofx.models.mixture.columns import first_of, with_last
+from pofx.models.mixture.components import Components, split_columns
+from pofx.models.mixture.gaussian import Kind
+from pofx.models.mixture.maximise import Prior, broad, log_prior, log_prior_broad, maximise, maximise_broad, whole
+from pofx.models.mixture.moments import Moments, add_incomplete, natural, second_width
+from pofx.models.mixture.rows import Rows
+from pofx.spaces.base import Scalar
+from pofx.spaces.numeric import Real
+from pofx.training.plan import Deadline
+
+PSEUDO = 0.5  # pseudo-rows for each weight
+NEVER = Deadline(None)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What kind of mixture: K main components of a covariance kind, the prior's pseudo-rows, a broad one or not."""
+
+    K: int
+    kind: Kind
+    strength: float
+    outliers: bool
+
+    @property
+    def square(self) -> bool:
+        """Whether squares are enough as second-order features."""
+        return self.kind in ("diagonal", "spherical")
+
+
+@dataclass(frozen=True, eq=False)
+class Sums:
+    """What the E-step hands to the M-step, and the log-likelihood at which it was computed."""
+
+    log_likelihood: float
+    count: Tensor  # [K]
+    moments: Moments
+    columns: list[Tensor]
+
+
+def prior_of(rows: Rows, strength: float, floor: float) -> tuple[Prior, Tensor]:
+    """The prior for these rows, and their mean `[r]`; `floor` is a share of each column's standard deviation."""
+    r = rows.width
+    x = rows.real
+    known = (~torch.isnan(x)).double() * rows.weights
+    count = known.sum(1).clamp(min=1e-12)
+    mean = (torch.nan_to_num(x) * known).sum(1) / count
+    centred = torch.nan_to_num(x - mean[:, None])
+    covariance = (centred * rows.weights) @ centred.mT / torch.sqrt(torch.outer(count, count))
+    variances = torch.diagonal(covariance)
+    smallest = floor**2 * torch.where(variances > 0, variances, 1.0)
+    steps = [s.resolution or 0.0 for s in rows.table.spaces if isinstance(s, Real)]
+    least = torch.maximum(smallest, (0.5 * torch.tensor(steps, dtype=torch.float64)).square()) if r else smallest
+    return Prior(strength, whole(mean, covariance, rows.total, least), least), mean
+
+
+def expect(rows: Rows, parts: Components, shape: Shape) -> Sums:
+    """One pass over the rows with the present components."""
+    K, square = len(parts.log_weights), shape.square
+    constants, coefficients = _natural(parts, square)
+    prepared = [column.prepare(head) for column, head in zip(rows.columns, parts.heads, strict=True)]
+    columns = [column.moments(K) for column in rows.columns]
+    total = torch.zeros(K, rows.width + second_width(rows.width, square=square), dtype=torch.float64)
+    gaps = Moments.zero(K, rows.width, square=square)
+    count, log_likelihood = torch.zeros(K, dtype=torch.float64), 0.0
+    for part, known in rows.blocks():
+        complete = len(known) == rows.width
+        if complete:
+            made = rows.features(part, square=square)
+            joint = torch.addmm(constants[:, None], coefficients, made)  # [K, b]
+        else:
+            x = rows.real[known, part]
+            joint = _marginal(parts, known, x)
+        for column, table in zip(rows.columns, prepared, strict=True):
+            joint += column.scores(table, part)
+        log_likelihood += float(rows.weights[part] @ _normalise(joint))
+        joint *= rows.weights[part]
+        count += joint.sum(1)
+        for column, sums in zip(rows.columns, columns, strict=True):
+            column.add(sums, joint, part)
+        if complete:
+            total.addmm_(joint, made.mT)
+        else:
+            _add_gaps(gaps, parts, known, x, joint, square)
+    first, second = total[:, : rows.width] + gaps.first, total[:, rows.width :] + gaps.second
+    return Sums(log_likelihood, count, Moments(count, first, second), columns)
+
+
+def _natural(parts: Components, square: bool) -> tuple[Tensor, Tensor]:
+    pieces = [natural(block, square=square) for block in parts.gaussians]
+    constants = torch.cat([constant for constant, _ in pieces]) + parts.log_weights
+    return constants, torch.cat([coefficients for _, coefficients in pieces])
+
+
+def _marginal(parts: Components, known: list[int], x: Tensor) -> Tensor:
+    blocks = [block.marginal(known).log_density(x.mT) for block in parts.gaussians]
+    return (torch.cat(blocks, 1) + parts.log_weights).mT.contiguous()
+
+
+def _add_gaps(sums: Moments, parts: Components, known: list[int], x: Tensor, shares: Tensor, square: bool) -> None:
+    at = 0
+    for block in parts.gaussians:
+        part = slice(at, at + len(block))
+        add_incomplete(sums.rows(part), block, known, x, shares[part], square=square)
+        at += len(block)
+
+
+def _normalise(joint: Tensor) -> Tensor:
+    """Turn log-joints `[K, b]` into responsibilities in place; return the log-densities `[b]`.
+
+    Shares under e^-80 are taken for e^-80: they cannot matter, and tinier ones are slow to multiply.
+    """
+    top = joint.amax(0)
+    joint.sub_(top).clamp_(min=-80.0).exp_()
+    total = joint.sum(0)
+    joint.div_(total)
+    return top + torch.log(total)
+
+
+def update(rows: Rows, parts: Components | None, sums: Sums, shape: Shape, prior: Prior) -> Components:
+    """The M-step. Without present components, `sums` come from a hard assignment to the main ones."""
+    K = shape.K
+    main = maximise(shape.kind, None if parts is None else parts.main, sums.moments.rows(slice(0, K)), prior)
+    wide = None
+    if parts is not None and parts.broad is not None:
+        wide = maximise_broad(parts.broad, sums.moments.rows(slice(K, None)), prior)
+    count = sums.count + PSEUDO
+    heads = []
+    for j, (space, column) in enumerate(zip(_other_spaces(rows), rows.columns, strict=True)):
+        present = None if parts is None else parts.heads[j]
+        head = column.update(present, sums.columns[j], shape.strength)
+        heads.append(head if wide is None else with_last(space, first_of(space, head, K), column.overall()))
+    return Components(torch.log(count / count.sum()), main, wide, tuple(heads))
+
+
+def with_broad(rows: Rows, parts: Components, prior: Prior, mean: Tensor) -> Components:
+    """Add a broad component of small weight."""
+    kind: Kind = "diagonal" if parts.main.kind in ("diagonal", "spherical") else "full"
+    share = PSEUDO / (rows.total + PSEUDO)
+    log_weights = torch.cat([parts.log_weights + math.log1p(-share), parts.log_weights.new_tensor([math.log(share)])])
+    pairs = zip(_other_spaces(rows), parts.heads, rows.columns, strict=True)
+    heads = tuple(with_last(space, head, column.overall()) for space, head, column in pairs)
+    return Components(log_weights, parts.main, broad(kind, mean[None], prior), heads)
+
+
+def _other_spaces(rows: Rows) -> list[Scalar]:
+    return [rows.table.spaces[j] for j in split_columns(rows.table)[1]]
+
+
+def objective(rows: Rows, parts: Components, sums: Sums, shape: Shape, prior: Prior) -> float:
+    """The penalised log-likelihood that EM never lowers."""
+    value = sums.log_likelihood + PSEUDO * float(parts.log_weights.sum()) + log_prior(parts.main, prior)
+    if parts.broad is not None:
+        value += log_prior_broad(parts.broad, prior)
+    for space, column, head in zip(_other_spaces(rows), rows.columns, parts.heads, strict=True):
+        value += column.log_prior(first_of(space, head, shape.K), shape.strength)
+    return value
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """Where EM ended: components, the objective a row at each iteration, and whether it had converged."""
+
+    parts: Components
+    trace: list[float]
+    converged: bool
+
+
+def iterate(
+    rows: Rows,
+    parts: Components,
+    shape: Shape,
+    prior: Prior,
+    *,
+    tolerance: float,
+    iterations: int,
+    deadline: Deadline = NEVER,
+) -> Fitted:
+    """Repeat E and M until the objective rises by less than `tolerance` a row, or an end is reached."""
+    trace: list[float] = []
+    for _ in range(iterations):
+        sums = expect(rows, parts, shape)
+        trace.append(objective(rows, parts, sums, shape, prior) / rows.total)
+        if len(trace) > 1 and trace[-1] - trace[-2] < tolerance:
+            return Fitted(parts, trace, True)
+        if len(trace) > 1 and deadline.passed():
+            break
+        parts = update(rows, parts, sums, shape, prior)
+    return Fitted(parts, trace, False)
+
+

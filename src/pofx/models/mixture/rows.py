@@ -1,0 +1,144 @@
+"""Training rows made ready for EM: one order for the same rows however they came, gaps grouped, features at hand.
+
+Rows are sorted by their pattern of missing values, then along a fixed random direction, so that a fit depends neither on
+the order of rows nor on whether a row is repeated or weighted. Features are kept where they fit into 64 MB, and made anew
+block by block where they do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from pofx.data.dataset import Data
+from pofx.models.mixture.columns import Column, column
+from pofx.models.mixture.components import split_columns
+from pofx.models.mixture.moments import features, second_width
+from pofx.rng import generator
+from pofx.spaces.table import Table
+
+BLOCK = 2048  # rows at once: with their features, about what a core's cache holds
+KEPT = 1 << 23  # numbers: 64 MB
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Rows of a table, in canonical order.
+
+    Args:
+        table: the coded space.
+        values: `[n, d]`.
+        weights: positive counts `[n]`.
+    """
+
+    table: Table
+    values: Tensor
+    weights: Tensor
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @cached_property
+    def total(self) -> float:
+        """The number of rows, counting weights."""
+        return float(self.weights.sum())
+
+    @cached_property
+    def real(self) -> Tensor:
+        """The real columns, `[r, n]`."""
+        return self.values[:, split_columns(self.table)[0]].mT.contiguous()
+
+    @property
+    def width(self) -> int:
+        """The number of real columns r."""
+        return len(split_columns(self.table)[0])
+
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        """The other columns."""
+        spaces = self.table.spaces
+        return tuple(column(spaces[j], self.values[:, j], self.weights) for j in split_columns(self.table)[1])
+
+    @cached_property
+    def segments(self) -> list[tuple[int, int, list[int]]]:
+        """First row, last row + 1, and the real columns that these rows have."""
+        missing = torch.isnan(self.real).mT
+        if not bool(missing.any()):
+            return [(0, len(self), list(range(self.width)))]
+        change = (missing[1:] != missing[:-1]).any(1).nonzero()[:, 0] + 1
+        cuts = [0, *change.tolist(), len(self)]
+        known = (~missing).tolist()
+        return [(a, b, [j for j, is_known in enumerate(known[a]) if is_known]) for a, b in zip(cuts, cuts[1:], strict=False)]
+
+    def blocks(self) -> Iterator[tuple[slice, list[int]]]:
+        """Slices of rows with the same columns known."""
+        for start, stop, known in self.segments:
+            for at in range(start, stop, BLOCK):
+                yield slice(at, min(at + BLOCK, stop)), known
+
+    def features(self, rows: slice, *, square: bool) -> Tensor:
+        """Of complete rows, `[f, b]`."""
+        kept = self._kept_squares if square else self._kept_products
+        return features(self.real[:, rows], square=square) if kept is None else kept[:, rows]
+
+    @cached_property
+    def _kept_squares(self) -> Tensor | None:
+        return self._keep(square=True)
+
+    @cached_property
+    def _kept_products(self) -> Tensor | None:
+        return self._keep(square=False)
+
+    def _keep(self, *, square: bool) -> Tensor | None:
+        fits = (self.width + second_width(self.width, square=square)) * len(self) <= KEPT
+        return features(self.real, square=square) if fits else None
+
+    def part(self, index: Tensor) -> Rows:
+        """Some rows; `index` ascending keeps the order."""
+        return Rows(self.table, self.values[index], self.weights[index])
+
+    def thinned(self, most: int) -> Rows:
+        """At most that many rows: evenly spaced in cumulative weight, each then of equal weight."""
+        if len(self) <= most:
+            return self
+        cumulative = torch.cumsum(self.weights, 0)
+        at = (torch.arange(most, dtype=torch.float64) + 0.5) * (self.total / most)
+        index = torch.searchsorted(cumulative, at).clamp(max=len(self) - 1)
+        chosen = replace(self, values=self.values[index], weights=torch.ones(most, dtype=torch.float64))
+        return chosen.sorted()
+
+    def sorted(self) -> Rows:
+        """In canonical order."""
+        order = torch.argsort(self.position, stable=True)
+        missing = torch.isnan(self.values[:, split_columns(self.table)[0]])
+        if bool(missing.any()):
+            pattern = torch.unique(missing[order], dim=0, return_inverse=True)[1]
+            order = order[torch.argsort(pattern, stable=True)]
+        return self.part(order)
+
+    @property
+    def position(self) -> Tensor:
+        """Each row's place along a fixed random direction `[n]`: the same for the same rows."""
+        d = self.values.shape[1]
+        direction = torch.randn(d, generator=generator(20), dtype=torch.float64)
+        return (torch.nan_to_num(self.values, nan=0.1234) * direction).sum(1)
+
+    def folds(self, count: int, random: torch.Generator) -> Tensor:
+        """A fold for each row, `[n]` in 0..count-1; equal rows share one."""
+        groups, member = torch.unique(self.position, return_inverse=True)
+        return (torch.randperm(len(groups), generator=random) % count)[member]
+
+
+def ready(data: Data) -> Rows:
+    """Rows with positive weight, sorted. Whole-number weights count repetitions; others are relative, with mean one."""
+    assert isinstance(data.space, Table)
+    weights = torch.ones(len(data), dtype=torch.float64) if data.weights is None else data.weights.double()
+    kept = weights > 0
+    weights = weights[kept]
+    if bool((weights != weights.round()).any()):
+        weights = weights / weights.mean()
+    return Rows(data.space, data.values[kept].detach(), weights).sorted()

@@ -1,0 +1,270 @@
+"""SciPy's four kinds of distribution under one small interface, and their JSON records."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from abc import ABC, abstractmethod
+from typing import Any, Literal
+
+import numpy as np
+import scipy.stats
+import torch
+from torch import Tensor
+
+from pofx.errors import SpaceError
+from pofx.neighbours.shapes import columns, continuous, whole
+from pofx.spaces.base import Scalar
+from pofx.spaces.numeric import Circle, Real
+from pofx.spaces.table import Table
+
+Record = dict[str, Any]
+Kind = Literal["named", "histogram", "values", "object", "vector", "kde"]
+
+
+class Law(ABC):
+    """A SciPy distribution with its parameters.
+
+    Attributes: `original`, SciPy's object; `space`; `record`, numbers and tensors that make it again, or None.
+    """
+
+    original: Any
+    space: Table
+    record: Record | None
+    has_cdf = True
+
+    @abstractmethod
+    def log_prob(self, x: np.ndarray) -> np.ndarray:
+        """`[n, d] -> [n]`."""
+
+    @abstractmethod
+    def draw(self, n: int, random: np.random.Generator) -> np.ndarray:
+        """`[n, d]`."""
+
+    def cdf(self, x: np.ndarray) -> np.ndarray:
+        """`[n] -> [n]`, where `has_cdf`."""
+        cumulative: np.ndarray = self.original.cdf(x)
+        return cumulative
+
+
+class Frozen(Law):
+    """`scipy.stats.gamma(2.0, scale=3.0)`, discrete ones too."""
+
+    def __init__(self, frozen: Any) -> None:
+        arguments = [*frozen.args, *frozen.kwds.values()]
+        if any(np.size(value) != 1 for value in arguments):
+            raise SpaceError(
+                "one model is one distribution",
+                got=f"parameters of {max(np.size(value) for value in arguments)} of them",
+                expected="numbers",
+                remedy="call from_scipy once for each",
+            )
+        self.original = frozen
+        self.discrete = isinstance(frozen.dist, scipy.stats.rv_discrete)
+        self.record = _record(frozen)
+        self.space = columns([self._space()], "vector")
+
+    def _space(self) -> Scalar:
+        low, high = map(float, self.original.support())
+        if math.isnan(low):
+            raise SpaceError("the parameters are out of range", got=f"{self.original.args} {self.original.kwds}")
+        if self.discrete:
+            if any(math.isfinite(end) and end != round(end) for end in (low, high)):
+                raise SpaceError("a discrete distribution must live on whole numbers", got=f"loc such as {low}")
+            return whole(low, high)
+        if self.original.dist.name == "vonmises":  # its density goes round and round
+            start, end = self._loc_scale()
+            return Circle(2 * math.pi * end, start - math.pi * end)
+        return continuous(low, high)
+
+    def _loc_scale(self) -> tuple[float, float]:
+        bound = inspect.signature(lambda kappa, loc=0.0, scale=1.0: None).bind(
+            *self.original.args, **self.original.kwds
+        )
+        bound.apply_defaults()
+        return float(bound.arguments["loc"]), float(bound.arguments["scale"])
+
+    def log_prob(self, x: np.ndarray) -> np.ndarray:
+        score = self.original.logpmf if self.discrete else self.original.logpdf
+        return _finite(score, x[:, 0], float(self.original.support()[1]))
+
+    def draw(self, n: int, random: np.random.Generator) -> np.ndarray:
+        return np.asarray(self.original.rvs(size=n, random_state=random), dtype=np.float64).reshape(n, 1)
+
+
+class Object(Law):
+    """`scipy.stats.Normal(mu=1, sigma=2)` and what `make_distribution` and arithmetic make."""
+
+    def __init__(self, distribution: Any) -> None:
+        low, high = distribution.support()
+        if np.ndim(low) or np.ndim(distribution.mean()):
+            raise SpaceError("one model is one distribution", got="array parameters", expected="numbers")
+        self.original = distribution
+        self.discrete = _is_a(distribution, "DiscreteDistribution")
+        self.record = _object_record(distribution)
+        ends = float(low), float(high)
+        self.space = columns([whole(*ends) if self.discrete else continuous(*ends)], "vector")
+
+    def log_prob(self, x: np.ndarray) -> np.ndarray:
+        score = self.original.logpmf if self.discrete else self.original.logpdf
+        return _finite(score, x[:, 0], float(self.original.support()[1]))
+
+    def draw(self, n: int, random: np.random.Generator) -> np.ndarray:
+        return np.asarray(self.original.sample(n, rng=random), dtype=np.float64).reshape(n, 1)
+
+
+VECTORS: dict[str, tuple[str, ...]] = {
+    "multivariate_normal": ("mean", "cov"),
+    "multivariate_t": ("loc", "shape", "df"),
+}
+
+
+class Vector(Law):
+    """A frozen `multivariate_normal` or `multivariate_t`."""
+
+    has_cdf = False
+
+    def __init__(self, frozen: Any, name: str) -> None:
+        values = dict(vars(frozen))
+        if name == "multivariate_normal":
+            values["cov"] = frozen.cov_object.covariance
+            if frozen.cov_object.rank < frozen.dim:
+                raise SpaceError("a singular covariance has no density", got=f"rank {frozen.cov_object.rank}")
+        parameters = {key: torch.tensor(np.asarray(values[key], dtype=np.float64)) for key in VECTORS[name]}
+        self.original = frozen
+        self.record = {"kind": "vector", "name": name, "parameters": parameters}
+        self.space = columns([Real()] * int(frozen.dim), "vector" if frozen.dim == 1 else "numpy")
+
+    def log_prob(self, x: np.ndarray) -> np.ndarray:
+        scores: np.ndarray = self.original.logpdf(x).reshape(len(x))
+        return scores
+
+    def draw(self, n: int, random: np.random.Generator) -> np.ndarray:
+        return np.reshape(self.original.rvs(size=n, random_state=random), (n, len(self.space.names)))
+
+
+class Kernels(Law):
+    """A `scipy.stats.gaussian_kde`, with its own bandwidth."""
+
+    has_cdf = False
+
+    def __init__(self, kde: Any) -> None:
+        self.original = kde
+        self.record = {
+            "kind": "kde",
+            "rows": torch.tensor(kde.dataset, dtype=torch.float64),
+            "weights": torch.tensor(kde.weights, dtype=torch.float64),
+            "factor": float(kde.factor),
+        }
+        self.space = columns([Real()] * int(kde.d), "vector" if kde.d == 1 else "numpy")
+
+    def log_prob(self, x: np.ndarray) -> np.ndarray:
+        scores: np.ndarray = self.original.logpdf(x.T)
+        return scores
+
+    def draw(self, n: int, random: np.random.Generator) -> np.ndarray:
+        rows: np.ndarray = self.original.resample(n, seed=random)
+        return rows.T
+
+
+def law_of(distribution: Any) -> Law:
+    """The law of any of SciPy's distributions; raises `SpaceError` for other things."""
+    if isinstance(distribution, scipy.stats.gaussian_kde):
+        return Kernels(distribution)
+    if isinstance(distribution, scipy.stats.rv_continuous | scipy.stats.rv_discrete):
+        distribution = _freeze(distribution)
+    if isinstance(getattr(distribution, "dist", None), scipy.stats.rv_continuous | scipy.stats.rv_discrete):
+        return Frozen(distribution)
+    for name in VECTORS:
+        if type(distribution).__name__ == f"{name}_frozen":
+            return Vector(distribution, name)
+    if _is_a(distribution, "UnivariateDistribution"):
+        return Object(distribution)
+    raise SpaceError(
+        "this is not a SciPy distribution that pofx can take",
+        got=type(distribution).__name__,
+        expected="a frozen univariate one, scipy.stats.norm(0, 1), a frozen multivariate_normal or multivariate_t, "
+        "scipy.stats.Normal() and its like, or a gaussian_kde",
+    )
+
+
+def law_from(record: Record) -> Law:
+    """The inverse of `Law.record`."""
+    kind: Kind = record["kind"]
+    if kind == "kde":
+        rows, weights = record["rows"].numpy(), record["weights"].numpy()
+        return Kernels(scipy.stats.gaussian_kde(rows, bw_method=record["factor"], weights=weights))
+    if kind == "vector":
+        parameters = {key: value.numpy() for key, value in record["parameters"].items()}
+        return Vector(getattr(scipy.stats, record["name"])(**parameters), record["name"])
+    if kind == "object":
+        return Object(getattr(scipy.stats, record["name"])(**record["kwds"]))
+    return Frozen(_family(record)(*record["args"], **record["kwds"]))
+
+
+def _family(record: Record) -> Any:
+    if record["kind"] == "named":
+        return getattr(scipy.stats, record["name"])
+    first, second = record["first"].numpy(), record["second"].numpy()
+    if record["kind"] == "histogram":
+        return scipy.stats.rv_histogram((first, second), density=True)
+    return scipy.stats.rv_discrete(values=(first, second))
+
+
+def _freeze(family: Any) -> Any:
+    if family.numargs:
+        raise SpaceError(
+            f"{family.name} needs its parameters",
+            expected=f"scipy.stats.{family.name}({family.shapes})",
+            remedy="call it with numbers, or fit one: pofx.Parametric",
+        )
+    return family()
+
+
+def _record(frozen: Any) -> Record | None:
+    arguments = {
+        "args": tuple(_number(value) for value in frozen.args),
+        "kwds": {key: _number(value) for key, value in frozen.kwds.items()},
+    }
+    family = frozen.dist
+    if type(getattr(scipy.stats, family.name, None)) is type(family):
+        return {"kind": "named", "name": family.name, **arguments}
+    if isinstance(family, scipy.stats.rv_histogram):
+        return {"kind": "histogram", **_two(family._hpdf[1:-1], family._hbins), **arguments}
+    if hasattr(family, "xk"):
+        return {"kind": "values", **_two(family.xk, family.pk), **arguments}
+    return None
+
+
+def _object_record(distribution: Any) -> Record | None:
+    for kind in type(distribution).__mro__:  # Normal() is a StandardNormal
+        if getattr(scipy.stats, kind.__name__, None) is kind:
+            names = [name for name, p in inspect.signature(kind.__init__).parameters.items() if p.default is None]
+            kwds = {name: _number(getattr(distribution, name)) for name in names}
+            return {"kind": "object", "name": kind.__name__, "kwds": kwds}
+    return None
+
+
+def _two(first: np.ndarray, second: np.ndarray) -> dict[str, Tensor]:
+    return {"first": torch.tensor(np.array(first)), "second": torch.tensor(np.array(second))}
+
+
+def _number(value: Any) -> int | float:
+    number = np.asarray(value).reshape(-1)[0]
+    return int(number) if isinstance(number, np.integer) else float(number)
+
+
+def _is_a(distribution: Any, name: str) -> bool:
+    """SciPy does not publish the base classes of its new distributions."""
+    return any(kind.__name__ == name and kind.__module__.startswith("scipy.") for kind in type(distribution).__mro__)
+
+
+def _finite(score: Any, x: np.ndarray, high: float) -> np.ndarray:
+    """Scores at x; where a density is infinite at a point, that of the next number inside the support."""
+    with np.errstate(all="ignore"):
+        scores = np.array(score(x), dtype=np.float64)
+        bad = np.isnan(scores) | np.isposinf(scores)
+        if bad.any():
+            beside = np.nextafter(x[bad], np.where(x[bad] < high, np.inf, -np.inf))
+            scores[bad] = score(beside)
+    return scores

@@ -1,0 +1,175 @@
+"""What the numbers of a run say, in sentences: the headline, calibration, the classifier, how to cite."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from pofx.report.text import bounded, count, decimals_for, listed, number, p_value, percent, plus_minus, ratio, short
+from pofx.runs.records import ColumnRow, Evidence, ModelRow, Run
+from pofx.units import bits
+
+BASELINE = "independent"
+FLAT = 0.01  # a column whose p-value, times the number of columns, is below this departs from flat
+
+
+@dataclass(frozen=True)
+class Gain:
+    """How many nats per row the chosen model is better than the baseline, on the same rows."""
+
+    value: float
+    error: float
+    at_most: bool
+    """The standard error is an upper limit, as neither model is the best one that differences were taken to."""
+
+    @property
+    def shown(self) -> str:
+        return self._shown(number(self.value, decimals_for([self.error]), sign=True))
+
+    @property
+    def plain(self) -> str:
+        """Without its sign."""
+        return self._shown(number(abs(self.value), decimals_for([self.error])))
+
+    def _shown(self, value: str) -> str:
+        return f"{value} ± {'at most ' if self.at_most else ''}{number(self.error, decimals_for([self.error]))}"
+
+    @property
+    def clear(self) -> bool:
+        return abs(self.value) > 2 * self.error
+
+
+def named(run: Run, name: str) -> ModelRow | None:
+    return next((model for model in run.models if model.name == name), None)
+
+
+def gain(run: Run) -> Gain | None:
+    """Paired gain over `independent`; None where the chosen model is it, or either has no mean score."""
+    chosen, baseline = named(run, run.chosen), named(run, BASELINE)
+    if chosen is None or baseline is None or chosen is baseline or chosen.delta is None or baseline.delta is None:
+        return None
+    errors = [model.delta_std_error or 0.0 for model in (chosen, baseline)]
+    return Gain(chosen.delta - baseline.delta, sum(errors), at_most=min(errors) > 0)
+
+
+def headline(run: Run) -> list[str]:
+    """One to three sentences: what was fitted, what was chosen, what it gains."""
+    rows, name = run.rows, PurePath(run.source.path).name
+    total = rows.train + rows.validation + rows.test
+    models = f"{len(run.models)} models were" if len(run.models) != 1 else "One model was"
+    first = f"{models} fitted to {name}: {count(total, 'row')}, {count(_modelled(run), 'column')}."
+    return [first, *_chosen(run), *_gained(run)]
+
+
+def left_out(run: Run) -> list[ColumnRow]:
+    """The columns that were not modelled."""
+    return [column for column in run.columns if column.space == "left out"]
+
+
+def _modelled(run: Run) -> int:
+    return len(run.columns) - len(left_out(run))
+
+
+def _chosen(run: Run) -> list[str]:
+    chosen = named(run, run.chosen)
+    if chosen is None:
+        return []
+    held_out = count(run.rows.test, "row")
+    start = f"On the {held_out} held out for the test, the chosen model, {run.chosen},"
+    if chosen.log_prob is not None:
+        shown = bounded(chosen) + plus_minus(chosen.log_prob, chosen.std_error, decimals_for([chosen.std_error]))
+        return [f"{start} has a mean log-probability of {shown} {run.units}."]
+    if chosen.impossible:
+        return [f"{start} gives probability zero to {count(chosen.impossible, 'row')}, so it has no mean score."]
+    return [f"The chosen model, {run.chosen}, can be sampled, but has no probability to ask for."]
+
+
+def _gained(run: Run) -> list[str]:
+    baseline, better = named(run, BASELINE), gain(run)
+    if run.chosen == BASELINE and _modelled(run) > 1:
+        return ["No model that links the columns did better on the validation rows than treating them as independent."]
+    if better is not None:
+        return [_compared(better)]
+    if baseline is not None and baseline.impossible and run.chosen != BASELINE:
+        return [f"Independent columns give probability zero to {count(baseline.impossible, 'test row')}."]
+    return []
+
+
+def _compared(better: Gain) -> str:
+    if not better.clear:
+        return f"Against taking the columns as independent it gains {better.shown} nats per row, which may be chance."
+    than = "better" if better.value > 0 else "worse"
+    typical = f"{ratio(better.value)} times as probable (e^{number(better.value, 2)})"
+    start = f"That is {better.plain} nats per row {than} than taking the columns as independent"
+    return f"{start}: a row is typically {typical}."
+
+
+def two_sample(evidence: Evidence) -> str:
+    """The classifier two-sample test in words."""
+    test = evidence.two_sample
+    if test is None:
+        return "There were too few held-out rows to ask a classifier to tell them from samples."
+    away = (test.accuracy - 0.5) / test.std_error if test.std_error else math.inf
+    verdict = (
+        "so it cannot tell them apart"
+        if away < 2
+        else "so it sees some difference"
+        if test.accuracy < 0.65
+        else "so it tells them apart with ease: the samples are not yet like the data"
+    )
+    return (
+        f"A classifier ({test.classifier}) was shown {count(test.rows, 'held-out row')} and as many samples. "
+        f"It is right {number(100 * test.accuracy, 1)}% ± {number(100 * test.std_error, 1)}% of the time, "
+        f"where 50% is chance, {verdict}. Area under the curve: {number(test.auc, 3)}."
+    )
+
+
+def calibration(evidence: Evidence) -> str:
+    """How many columns depart from flat, more often than chance would among so many."""
+    tested = [(c.name, c.pit_p_value) for c in evidence.columns if c.pit_p_value is not None]
+    if not tested:
+        return ""
+    worst = sorted((p, name) for name, p in tested if p * len(tested) < FLAT)
+    if not worst:
+        return f"No column departs from flat by more than chance among {count(len(tested), 'test')} would."
+    names = listed((f"{short(name, 40)} ({p_value(p)})" for p, name in worst), 6)
+    verb = "departs" if len(worst) == 1 else "depart"
+    return f"{len(worst)} of {count(len(tested), 'column')} {verb} from flat: {names}."
+
+
+def citation(run: Run) -> str:
+    """A sentence that gives a reader all that is needed to check the number."""
+    chosen = named(run, run.chosen)
+    version = run.versions.get("pofx", "")
+    start = f"{run.chosen} ({' '.join(['pofx', version]).strip()}, seed {run.recipe.seed}, {run.recipe.split} split)"
+    rows, name = count(run.rows.test, "held-out row"), PurePath(run.source.path).name
+    where = f"on {rows} of {name} (SHA-256 {run.source.fingerprint[:12]})"
+    if chosen is None or chosen.log_prob is None:
+        return f"{start}, fitted without a mean held-out score {where}."
+    error = chosen.std_error
+    nats = plus_minus(chosen.log_prob, error, decimals_for([error]))
+    binary = plus_minus(bits(chosen.log_prob), None if error is None else bits(error), decimals_for([error]))
+    return f"{start} scores {bounded(chosen)}{nats} {run.units} ({bounded(chosen)}{binary} bits) {where}."
+
+
+def tiles(run: Run, evidence: Evidence) -> list[tuple[str, str, str]]:
+    """The few numbers at the top: what, how much, a remark."""
+    chosen, better, test = named(run, run.chosen), gain(run), evidence.two_sample
+    kind = {"exact": "exact probabilities", "bound": "lower bounds on probabilities", "none": "samples only"}
+    found = [("chosen model", run.chosen, kind.get(chosen.likelihood, "") if chosen else "")]
+    if chosen is not None and chosen.log_prob is not None:
+        shown = bounded(chosen) + number(chosen.log_prob, decimals_for([chosen.std_error]))
+        found.append(("held-out log-probability", shown, _remark(chosen.std_error, run.units)))
+    if better is not None:
+        places = decimals_for([better.error])
+        limit = "at most " if better.at_most else ""
+        shown = number(better.value, places, sign=True)
+        found.append(("gain over independent columns", shown, f"± {limit}{number(better.error, places)} nats per row"))
+    if test is not None:
+        found.append(("told from its samples", percent(test.accuracy), "of the time; 50% is chance"))
+    return found
+
+
+def _remark(error: float | None, units: str) -> str:
+    return units if error is None else f"± {number(error, decimals_for([error]))} {units}"
