@@ -1,0 +1,1 @@
+"""Maps between the user's space and a model's, with their log-volume."""

@@ -1,0 +1,1 @@
+"""The contract, models behind codecs, the registry and the store."""

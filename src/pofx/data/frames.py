@@ -13,9 +13,9 @@ import narwhals as nw
 import numpy as np
 import polars as pl
 
-from pofx.data.arrays import columns_of
 from pofx.data.names import distinct
 from pofx.data.objects import from_objects
+from pofx.data.reading.arrays import columns_of
 from pofx.data.settle import settle
 from pofx.errors import ReadError
 

@@ -6,7 +6,7 @@
 
 Columns come out as Int64, Float64, Boolean, String, Date, Datetime or Time, whatever the file had; NaN is missing, and
 infinite values stay for a later layer to refuse. What text columns turn into, and what counts as missing, is told in
-`pofx.data.parse`.
+`pofx.data.reading.parse`.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from pathlib import Path
 
 import polars as pl
 
-from pofx.data.arrays import read_npy, read_npz
-from pofx.data.delimited import looks_delimited, read_delimited
-from pofx.data.files import KINDS, Source, open_source
 from pofx.data.frames import to_frame
 from pofx.data.names import distinct
-from pofx.data.records import read_json, read_jsonl
+from pofx.data.reading.arrays import read_npy, read_npz
+from pofx.data.reading.delimited import looks_delimited, read_delimited
+from pofx.data.reading.files import KINDS, Source, open_source
+from pofx.data.reading.records import read_json, read_jsonl
 from pofx.data.settle import settle
 from pofx.data.write import write_table
 from pofx.errors import ReadError

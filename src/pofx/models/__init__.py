@@ -1,0 +1,1 @@
+"""Each model in one file or folder; whatever says @register is found."""

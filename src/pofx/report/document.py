@@ -5,13 +5,14 @@ It reads the torch-free records of a run folder and nothing else. What is too mu
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterable, Sequence
 from importlib.resources import files as resources
 from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from pofx.report import text, words
@@ -44,10 +45,7 @@ def write_report(folder: RunFolder) -> Path:
 
 def render(run: Run, evidence: Evidence) -> str:
     """The report as one HTML document."""
-    page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    page.filters.update(count=text.count, number=text.number, short=text.short, cell=text.value)
-    template = page.from_string(_resource("template.html"))
-    return template.render(
+    return _template().render(
         run=run,
         evidence=evidence,
         text=text,
@@ -62,6 +60,13 @@ def render(run: Run, evidence: Evidence) -> str:
         score_picture=scores(evidence, "scores") if len(evidence.score_edges) > 1 else None,
         recipe_json=_recipes(run),
     )
+
+
+@functools.cache
+def _template() -> Template:
+    page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    page.filters.update(count=text.count, number=text.number, short=text.short, cell=text.value)
+    return page.from_string(_resource("template.html"))
 
 
 def _resource(name: str) -> str:

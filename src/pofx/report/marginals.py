@@ -26,10 +26,10 @@ Bar = tuple[str, float, float]  # a name, its share of the data, its share of th
 
 def overlap(column: ColumnEvidence, rows: int) -> float:
     """The share that data and samples have in common, bin by bin as drawn: one minus their total variation."""
-    pairs = [*zip(_coarse(column, column.data, rows)[0], _coarse(column, column.samples, rows)[0], strict=True)]
-    pairs += column.special.values()
-    beyond = min(1 - sum(pair[0] for pair in pairs), 1 - sum(pair[1] for pair in pairs))
-    common = float(sum(min(pair) for pair in pairs))
+    data, samples = (_coarse(column, shares, rows)[0].tolist() for shares in (column.data, column.samples))
+    pairs: list[tuple[float, float]] = [*zip(data, samples, strict=True), *column.special.values()]
+    common = sum(min(pair) for pair in pairs)
+    beyond = min(1 - sum(pair[side] for pair in pairs) for side in (0, 1))
     return min(1.0, max(0.0, common + max(0.0, beyond)))
 
 

@@ -52,7 +52,7 @@ _STYLE = {
 }
 _NUMERIC = frozenset({"d", "x", "y", "width", "height", "transform", "points"})
 _LONG = re.compile(r"-?\d+\.\d{3,}")
-_FONT = re.compile(r"font:\s*([^;]*?)([\d.]+px)[^;]*")
+_FONT = re.compile(r"font-family:[^;]*;\s*")
 _REFERENCE = re.compile(r"#([\w-]+)")
 
 
@@ -135,7 +135,7 @@ def _rounded(match: re.Match[str]) -> str:
 
 
 def _page_style(style: str) -> str:
-    style = _FONT.sub(lambda match: f"font-size: {match[2]}", style)
+    style = _FONT.sub("", style)
     for colour, variable in VARIABLES.items():
         style = style.replace(colour, f"var({variable})")
     return style

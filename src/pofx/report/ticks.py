@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 from matplotlib.axis import Axis
@@ -36,7 +35,8 @@ def round_numbers(low: float, high: float, most: int) -> tuple[list[float], list
     >>> round_numbers(0, 45_000, 4)[1]
     ['0', '20k', '40k']
     """
-    found = MaxNLocator(nbins=most - 1, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+    locator = MaxNLocator(nbins=most - 1, steps=[1, 2, 2.5, 5, 10], integer=high - low >= most)
+    found = locator.tick_values(low, high)
     slack = 1e-9 * (high - low)
     places = [float(place) for place in found if low - slack <= place <= high + slack]
     return places, decimal_labels(places)
@@ -49,10 +49,11 @@ def decimal_labels(places: list[float]) -> list[str]:
     largest = max(abs(place) for place in places)
     step = min(np.diff(places), default=largest) or 1.0
     if largest and (largest < 1e-4 or largest >= 1e15):
-        return [_minus(f"{place:.3g}") for place in places]
-    unit, suffix = next(((u, s) for u, s in _SCALES if largest >= 10 * u and step >= u / 100), (1.0, ""))
-    decimals = next((d for d in range(9) if _is_whole(step / unit * 10**d)), 9)
-    return [_minus(f"{place / unit + 0.0:,.{decimals}f}") + (suffix if place else "") for place in places]
+        return ["0" if place == 0 else _minus(f"{place:.3g}") for place in places]  # 2e-7
+    unit, suffix = next(((u, s) for u, s in _SCALES if largest >= max(u, 1e4) and step >= u / 100), (1.0, ""))
+    decimals = next((d for d in range(15) if _is_whole(step / unit * 10**d)), 15)
+    comma = "," if largest / unit >= 1e4 else ""  # not in years
+    return [_minus(f"{place / unit + 0.0:{comma}.{decimals}f}") + (suffix if place else "") for place in places]
 
 
 def powers(low: float, high: float) -> tuple[list[float], list[str]]:
@@ -67,26 +68,28 @@ def powers(low: float, high: float) -> tuple[list[float], list[str]]:
     stride = max(1, math.ceil(span / 5))
     places = [digit * 10.0**k for k in decades if k % stride == 0 for digit in digits]
     places = [place for place in places if low * (1 - 1e-9) <= place <= high * (1 + 1e-9)]
+    if len(places) < 2:
+        return round_numbers(low, high, 4)
     return places, [decimal_labels([place])[0] for place in places]
 
 
 def dates(low: float, high: float, most: int) -> tuple[list[float], list[str], str]:
-    """Dates between two numbers of days since 1970, and the part they share."""
+    """Dates between two numbers of days since 1970, and the years, unless they are the labels.
+
+    >>> dates(16_000, 16_050, 5)[1:]
+    (['Nov', '15', 'Dec'], '2013')
+    """
     locator = AutoDateLocator(minticks=3, maxticks=most)
     found = [float(place) for place in locator.tick_values(num2date(low), num2date(high)) if low <= place <= high]
-    formatter = ConciseDateFormatter(locator)
-    labels = formatter.format_ticks(found)
-    return found, labels, formatter.get_offset()
-
-
-def spacer(low: float, high: float, log_scale: bool) -> Callable[[np.ndarray], np.ndarray]:
-    """The scale an axis is drawn on, in which a bin's width is measured."""
-    return np.log10 if log_scale and low > 0 else np.asarray
+    labels = ConciseDateFormatter(locator).format_ticks(found)
+    years = [str(num2date(day).year) for day in (low, high)]
+    return found, labels, "" if any(len(label) == 4 for label in labels) else "–".join(dict.fromkeys(years))
 
 
 def _is_whole(x: float) -> bool:
-    return abs(x - round(x)) < 1e-6 * max(1.0, abs(x))
+    """Up to rounding; a zero is none."""
+    return round(x) != 0 and abs(x - round(x)) < 1e-6 * max(1.0, abs(x))
 
 
 def _minus(text: str) -> str:
-    return text.replace("-", "−") if not text.lstrip("-").startswith("0e") else "0"
+    return text.replace("-", "−").replace("e+", "e").replace("e0", "e").replace("e−0", "e−")

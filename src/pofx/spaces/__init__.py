@@ -1,0 +1,1 @@
+"""What one outcome is, and the measure its probability is taken against."""

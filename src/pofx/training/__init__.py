@@ -1,0 +1,1 @@
+"""How long a fit may take, and whom it tells."""

@@ -1,8 +1,8 @@
 """Expectation-maximisation (Dempster, Laird and Rubin 1977): each iteration raises the penalised log-likelihood.
 
 float64 throughout, in log space, in blocks of rows. Cost O(n K d^2) an iteration for full covariances, O(n K d) for
-diagonal ones. The last component may be a broad one: the overall mean and shape, only wider, with a small learned weight,
-so that no row is catastrophically improbable (Banfield and Raftery 1993).
+diagonal ones. The last component may be a broad one: the overall mean and shape, only wider, with a small learned
+weight, so that no row is catastrophically improbable (Banfield and Raftery 1993).
 """
 
 from __future__ import annotations
@@ -14,12 +14,11 @@ import torch
 from torch import Tensor
 
 from pofx.models.mixture.columns import first_of, with_last
-from pofx.models.mixture.components import Components, split_columns
+from pofx.models.mixture.components import Components
 from pofx.models.mixture.gaussian import Kind
-from pofx.models.mixture.maximise import Prior, broad, log_prior, log_prior_broad, maximise, maximise_broad, whole
+from pofx.models.mixture.maximise import Prior, log_prior, log_prior_broad, maximise, maximise_broad, shape_of
 from pofx.models.mixture.moments import Moments, add_incomplete, natural, second_width
 from pofx.models.mixture.rows import Rows
-from pofx.spaces.base import Scalar
 from pofx.spaces.numeric import Real
 from pofx.training.plan import Deadline
 
@@ -52,9 +51,8 @@ class Sums:
     columns: list[Tensor]
 
 
-def prior_of(rows: Rows, strength: float, floor: float) -> tuple[Prior, Tensor]:
-    """The prior for these rows, and their mean `[r]`; `floor` is a share of each column's standard deviation."""
-    r = rows.width
+def prior_of(rows: Rows, shape: Shape, floor: float) -> Prior:
+    """The prior for these rows; `floor` is a share of each column's standard deviation."""
     x = rows.real
     known = (~torch.isnan(x)).double() * rows.weights
     count = known.sum(1).clamp(min=1e-12)
@@ -62,16 +60,16 @@ def prior_of(rows: Rows, strength: float, floor: float) -> tuple[Prior, Tensor]:
     centred = torch.nan_to_num(x - mean[:, None])
     covariance = (centred * rows.weights) @ centred.mT / torch.sqrt(torch.outer(count, count))
     variances = torch.diagonal(covariance)
-    smallest = floor**2 * torch.where(variances > 0, variances, 1.0)
+    least = floor**2 * torch.where(variances > 0, variances, 1.0)
     steps = [s.resolution or 0.0 for s in rows.table.spaces if isinstance(s, Real)]
-    least = torch.maximum(smallest, (0.5 * torch.tensor(steps, dtype=torch.float64)).square()) if r else smallest
-    return Prior(strength, whole(mean, covariance, rows.total, least), least), mean
+    least = torch.maximum(least, (0.5 * torch.tensor(steps, dtype=torch.float64)).square())
+    return Prior(shape.K, shape.strength, mean, shape_of(covariance, rows.total, least), least, shape.square)
 
 
-def expect(rows: Rows, parts: Components, shape: Shape) -> Sums:
+def expect(rows: Rows, parts: Components, prior: Prior) -> Sums:
     """One pass over the rows with the present components."""
-    K, square = len(parts.log_weights), shape.square
-    constants, coefficients = _natural(parts, square)
+    K, square = len(parts.log_weights), prior.square
+    constants, coefficients = _natural(parts, prior)
     prepared = [column.prepare(head) for column, head in zip(rows.columns, parts.heads, strict=True)]
     columns = [column.moments(K) for column in rows.columns]
     total = torch.zeros(K, rows.width + second_width(rows.width, square=square), dtype=torch.float64)
@@ -100,10 +98,12 @@ def expect(rows: Rows, parts: Components, shape: Shape) -> Sums:
     return Sums(log_likelihood, count, Moments(count, first, second), columns)
 
 
-def _natural(parts: Components, square: bool) -> tuple[Tensor, Tensor]:
-    pieces = [natural(block, square=square) for block in parts.gaussians]
-    constants = torch.cat([constant for constant, _ in pieces]) + parts.log_weights
-    return constants, torch.cat([coefficients for _, coefficients in pieces])
+def _natural(parts: Components, prior: Prior) -> tuple[Tensor, Tensor]:
+    constants, coefficients = natural(parts.main, square=prior.square)
+    if parts.broad is not None:
+        wide = prior.natural_broad(parts.broad)
+        constants, coefficients = torch.cat([constants, wide[0]]), torch.cat([coefficients, wide[1]])
+    return constants + parts.log_weights, coefficients
 
 
 def _marginal(parts: Components, known: list[int], x: Tensor) -> Tensor:
@@ -137,28 +137,23 @@ def update(rows: Rows, parts: Components | None, sums: Sums, shape: Shape, prior
     main = maximise(shape.kind, None if parts is None else parts.main, sums.moments.rows(slice(0, K)), prior)
     wide = None
     if parts is not None and parts.broad is not None:
-        wide = maximise_broad(parts.broad, sums.moments.rows(slice(K, None)), prior)
+        wide = maximise_broad(sums.moments.rows(slice(K, None)), prior)
     count = sums.count + PSEUDO
     heads = []
-    for j, (space, column) in enumerate(zip(_other_spaces(rows), rows.columns, strict=True)):
+    for j, (space, column) in enumerate(zip(rows.other_spaces, rows.columns, strict=True)):
         present = None if parts is None else parts.heads[j]
         head = column.update(present, sums.columns[j], shape.strength)
         heads.append(head if wide is None else with_last(space, first_of(space, head, K), column.overall()))
     return Components(torch.log(count / count.sum()), main, wide, tuple(heads))
 
 
-def with_broad(rows: Rows, parts: Components, prior: Prior, mean: Tensor) -> Components:
+def with_broad(rows: Rows, parts: Components, prior: Prior) -> Components:
     """Add a broad component of small weight."""
-    kind: Kind = "diagonal" if parts.main.kind in ("diagonal", "spherical") else "full"
     share = PSEUDO / (rows.total + PSEUDO)
     log_weights = torch.cat([parts.log_weights + math.log1p(-share), parts.log_weights.new_tensor([math.log(share)])])
-    pairs = zip(_other_spaces(rows), parts.heads, rows.columns, strict=True)
+    pairs = zip(rows.other_spaces, parts.heads, rows.columns, strict=True)
     heads = tuple(with_last(space, head, column.overall()) for space, head, column in pairs)
-    return Components(log_weights, parts.main, broad(kind, mean[None], prior), heads)
-
-
-def _other_spaces(rows: Rows) -> list[Scalar]:
-    return [rows.table.spaces[j] for j in split_columns(rows.table)[1]]
+    return Components(log_weights, parts.main, prior.broad(), heads)
 
 
 def objective(rows: Rows, parts: Components, sums: Sums, shape: Shape, prior: Prior) -> float:
@@ -166,7 +161,7 @@ def objective(rows: Rows, parts: Components, sums: Sums, shape: Shape, prior: Pr
     value = sums.log_likelihood + PSEUDO * float(parts.log_weights.sum()) + log_prior(parts.main, prior)
     if parts.broad is not None:
         value += log_prior_broad(parts.broad, prior)
-    for space, column, head in zip(_other_spaces(rows), rows.columns, parts.heads, strict=True):
+    for space, column, head in zip(rows.other_spaces, rows.columns, parts.heads, strict=True):
         value += column.log_prior(first_of(space, head, shape.K), shape.strength)
     return value
 
@@ -193,7 +188,7 @@ def iterate(
     """Repeat E and M until the objective rises by less than `tolerance` a row, or an end is reached."""
     trace: list[float] = []
     for _ in range(iterations):
-        sums = expect(rows, parts, shape)
+        sums = expect(rows, parts, prior)
         trace.append(objective(rows, parts, sums, shape, prior) / rows.total)
         if len(trace) > 1 and trace[-1] - trace[-2] < tolerance:
             return Fitted(parts, trace, True)

@@ -1,7 +1,7 @@
-"""K Gaussians over the same real columns, with one of four covariance structures; closed under marginals and conditionals.
+"""K Gaussians over the same real columns, with one of four covariance structures; marginals and conditionals keep it.
 
-A NaN means "there is no value here": that column is integrated out. Scoring works on `x - mean`, whitened by the inverse
-Cholesky factor (never by an inverse covariance), in blocks of bounded memory. Cost O(n K d^2) full, O(n K d) otherwise.
+A NaN means "there is no value here": that column is integrated out. Scores whiten `x - mean` by the inverse Cholesky
+factor (never by an inverse covariance), in blocks of bounded memory. Cost O(n K d^2) full, O(n K d) otherwise.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 import torch
@@ -81,23 +82,36 @@ class Gaussians:
     def _log_density(self, x: Tensor) -> Tensor:
         if self.width == 0:
             return x.new_zeros(len(x), len(self))
-        factor, log_determinant = self._whitening()
-        constant = log_determinant - 0.5 * self.width * math.log(2 * math.pi)  # [K]
+        factor = self._whitening()
+        constant = -0.5 * (self.log_determinant.reshape(-1) + self.width * math.log(2 * math.pi))  # [K]
         centre = self.means.mean(0)
         step = max(1, SCRATCH // (len(self) * self.width))
         blocks = [self._distances(x[i : i + step] - centre, factor, centre) for i in range(0, len(x), step)]
         return constant - 0.5 * torch.cat(blocks) if blocks else x.new_zeros(0, len(self))
 
-    def _whitening(self) -> tuple[Tensor, Tensor]:
-        """W with W W^T = inverse covariance (`[K, d, d]`, `[d, d]` or `[K, d]`), and log |W|, `[K]` or `[1]`."""
+    @cached_property
+    def lower(self) -> Tensor:
+        """Lower Cholesky factors of full or tied covariances, `[K, d, d]` or `[d, d]`."""
+        return cholesky(self.covariances)
+
+    @cached_property
+    def precision(self) -> Tensor:
+        """Inverses of full or tied covariances, in their shape; for fitting, not for scores."""
+        return torch.cholesky_inverse(self.lower)
+
+    @cached_property
+    def log_determinant(self) -> Tensor:
+        """log |covariance|, `[K]`, or `[]` for tied."""
         if self.kind in ("diagonal", "spherical"):
-            inverse = self.variances().rsqrt()
-            return inverse, torch.log(inverse).sum(1)
-        lower = cholesky(self.covariances)
-        identity = torch.eye(self.width, dtype=lower.dtype, device=lower.device)
-        inverse = torch.linalg.solve_triangular(lower, identity.expand_as(lower), upper=False)
-        log_determinant = torch.log(torch.diagonal(inverse, dim1=-2, dim2=-1)).sum(-1)
-        return inverse.mT, log_determinant.reshape(-1)
+            return torch.log(self.variances()).sum(1)
+        return 2 * torch.log(torch.diagonal(self.lower, dim1=-2, dim2=-1)).sum(-1)
+
+    def _whitening(self) -> Tensor:
+        """W with W W^T = inverse covariance, `[K, d, d]`, `[d, d]` or (its diagonal) `[K, d]`."""
+        if self.kind in ("diagonal", "spherical"):
+            return self.variances().rsqrt()
+        identity = torch.eye(self.width, dtype=self.lower.dtype, device=self.lower.device)
+        return torch.linalg.solve_triangular(self.lower, identity.expand_as(self.lower), upper=False).mT
 
     def _distances(self, x: Tensor, factor: Tensor, centre: Tensor) -> Tensor:
         """Squared Mahalanobis distances `[b, K]` of centred rows."""
@@ -142,7 +156,7 @@ class Gaussians:
     def _factor(self, k: int) -> Tensor:
         if self.kind in ("diagonal", "spherical"):
             return torch.diag(self.variances()[k].sqrt())
-        return cholesky(self.covariances[k] if self.kind == "full" else self.covariances)
+        return self.lower[k] if self.kind == "full" else self.lower
 
 
 def cholesky(covariance: Tensor) -> Tensor:

@@ -1,22 +1,25 @@
-"""The M-step for Gaussians: maximum a posteriori means and covariances from weighted moments, with a floor under each scale.
+"""The M-step for Gaussians: maximum a posteriori means and covariances from weighted moments, with a floor.
 
 Prior (Fraley and Raftery 2007, without their prior on the means): a component's covariance begins with `strength`
 pseudo-rows that have the shape of the whole data and 1 / K of its volume. It is what keeps small, flat and duplicated
 components finite; it scales with the columns. The floor is a constraint `covariance >= diag(floor)` in the order of
-matrices, whose exact maximiser cuts off eigenvalues.
+matrices, whose exact maximiser lifts eigenvalues. The broad component has the mean and shape of the whole; its width,
+a factor on the covariance, is fitted and begins with one pseudo-row of width `WIDE`.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from pofx.models.mixture.gaussian import Gaussians, Kind
-from pofx.models.mixture.moments import Moments, symmetric
+from pofx.models.mixture.moments import Moments, natural, symmetric
 
-WIDE = 9.0  # the width of the broad component before it has met a row: three standard deviations
+WIDE = 9.0  # three standard deviations
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,24 +27,68 @@ class Prior:
     """What covariances begin with.
 
     Args:
+        K: the number of main components.
         strength: pseudo-rows a component, > 0.
-        total: the shape of the whole data `[d, d]`, positive definite.
+        mean: of the whole data `[d]`.
+        total: their shape `[d, d]`, positive definite.
         floor: the smallest variance in each column `[d]`.
+        square: whether variances are enough (diagonal and spherical components).
     """
 
+    K: int
     strength: float
+    mean: Tensor
     total: Tensor
     floor: Tensor
+    square: bool
 
-    def target(self, K: int) -> Tensor:
+    @property
+    def d(self) -> int:
+        """The number of real columns."""
+        return len(self.floor)
+
+    @cached_property
+    def target(self) -> Tensor:
         """The covariance of the pseudo-rows: 1 / K of the volume of the whole, not under the floor, `[d, d]`."""
-        d = len(self.floor)
-        return at_least(self.total / K ** (2 / max(d, 1)), self.floor)
+        return at_least(self.total / self.K ** (2 / max(self.d, 1)), self.floor)
+
+    @cached_property
+    def target_variances(self) -> Tensor:
+        """Its diagonal `[d]`."""
+        return torch.diagonal(self.target)
+
+    @cached_property
+    def whole(self) -> Gaussians:
+        """One Gaussian of the mean and shape of the whole."""
+        if self.square:
+            return Gaussians("diagonal", self.mean[None], torch.diagonal(self.total)[None])
+        return Gaussians("full", self.mean[None], self.total[None])
+
+    @cached_property
+    def natural(self) -> tuple[Tensor, Tensor]:
+        """Its natural parameters, `[1]` and `[1, f]`."""
+        return natural(self.whole, square=self.square)
+
+    def broad(self, width: float = WIDE) -> Gaussians:
+        """The broad component."""
+        return Gaussians(self.whole.kind, self.whole.means, width * self.whole.covariances)
+
+    def width(self, block: Gaussians) -> float:
+        """The width of a broad component."""
+        return float(block.covariances.reshape(-1)[0] / self.whole.covariances.reshape(-1)[0]) if self.d else 1.0
+
+    def natural_broad(self, block: Gaussians) -> tuple[Tensor, Tensor]:
+        """Natural parameters of a broad component, without another factorisation."""
+        constant, coefficients = self.natural
+        width = self.width(block)
+        at_mean = coefficients[:, : self.d] @ self.mean * -0.5  # the part of the constant that the width divides
+        rest = constant - at_mean
+        return rest - 0.5 * self.d * math.log(width) + at_mean / width, coefficients / width
 
 
-def whole(mean: Tensor, covariance: Tensor, n: float, floor: Tensor) -> Tensor:
-    """The data's covariance, drawn towards its diagonal where rows are few, `[d, d]`."""
-    d = len(mean)
+def shape_of(covariance: Tensor, n: float, floor: Tensor) -> Tensor:
+    """The data's covariance `[d, d]`, drawn towards its diagonal where rows are few, positive definite."""
+    d = len(floor)
     share = d / (n + d)
     diagonal = torch.diag(torch.diagonal(covariance))
     return at_least((1 - share) * covariance + share * diagonal + torch.diag(floor), floor)
@@ -49,79 +96,59 @@ def whole(mean: Tensor, covariance: Tensor, n: float, floor: Tensor) -> Tensor:
 
 def maximise(kind: Kind, present: Gaussians | None, moments: Moments, prior: Prior) -> Gaussians:
     """The Gaussians that maximise the expected penalised log-likelihood."""
-    K, d = moments.first.shape
     means = moments.first / moments.count.clamp(min=1e-12)[:, None]
     if present is not None:  # a component that has lost all rows stays where it is
         means = torch.where(moments.count[:, None] > 1e-9, means, present.means)
-    if kind in ("diagonal", "spherical"):
+    if prior.square:
         return Gaussians(kind, means, _variances(kind, means, moments, prior))
-    target = prior.target(K)
-    scatter = symmetric(moments.second, d)
+    scatter, begun = symmetric(moments.second, prior.d), prior.strength * prior.target
     if kind == "tied":
         within = scatter.sum(0) - (means.mT * moments.count) @ means
-        pooled = (within + prior.strength * target) / (moments.count.sum() + prior.strength)
+        pooled = (within + begun) / (moments.count.sum() + prior.strength)
         return Gaussians(kind, means, at_least(pooled, prior.floor))
-    within = scatter - moments.count[:, None, None] * means[:, :, None] * means[:, None, :]
     count = moments.count[:, None, None]
-    return Gaussians(kind, means, at_least((within + prior.strength * target) / (count + prior.strength), prior.floor))
+    within = scatter - count * means[:, :, None] * means[:, None, :]
+    return Gaussians(kind, means, at_least((within + begun) / (count + prior.strength), prior.floor))
 
 
 def _variances(kind: Kind, means: Tensor, moments: Moments, prior: Prior) -> Tensor:
-    target = torch.diagonal(prior.target(len(means)))
-    within = moments.second - moments.count[:, None] * means.square()
-    count = moments.count[:, None] + prior.strength
-    variances = (within.clamp(min=0.0) + prior.strength * target) / count  # [K, d]
+    within = (moments.second - moments.count[:, None] * means.square()).clamp(min=0.0)
+    variances = (within + prior.strength * prior.target_variances) / (moments.count[:, None] + prior.strength)  # [K, d]
     if kind == "diagonal":
         return torch.maximum(variances, prior.floor)
-    return variances.mean(1).clamp(min=float(prior.floor.max())) if means.shape[1] else variances.sum(1) + 1.0
+    return variances.mean(1).clamp(min=float(prior.floor.max())) if prior.d else variances.sum(1) + 1.0
 
 
-def maximise_broad(present: Gaussians, moments: Moments, prior: Prior) -> Gaussians:
-    """The broad component: fixed mean and shape; its width alone is fitted, and never under that of the whole."""
-    d = present.width
-    if d == 0:
-        return present
-    if present.kind == "diagonal":
-        shape = torch.diagonal(prior.total)
-        within = moments.second - 2 * moments.first * present.means + moments.count[:, None] * present.means.square()
-        distance = (within / shape).sum()
-    else:
-        precision = torch.cholesky_inverse(torch.linalg.cholesky(prior.total))
-        scatter = symmetric(moments.second, d)[0] - torch.outer(moments.first[0], present.means[0])
-        scatter = scatter - torch.outer(present.means[0], moments.first[0] - moments.count[0] * present.means[0])
-        distance = (precision * scatter).sum()
-    width = (distance / d + WIDE) / (moments.count.sum() + 1.0)
-    return broad(present.kind, present.means, prior, float(width.clamp(min=1.0)))
-
-
-def broad(kind: Kind, mean: Tensor, prior: Prior, width: float = WIDE) -> Gaussians:
-    """One Gaussian with `width` times the covariance of the whole; `mean` `[1, d]`."""
-    covariances = width * prior.total[None]
-    return Gaussians(kind, mean, torch.diagonal(covariances, dim1=1, dim2=2) if kind == "diagonal" else covariances)
+def maximise_broad(moments: Moments, prior: Prior) -> Gaussians:
+    """The broad component: its width alone is fitted, and is never under 1."""
+    if not prior.d:
+        return prior.broad()
+    # the expected squared distance is linear in the moments, as the log-density is
+    coefficients = prior.natural[1]
+    sums = torch.cat([moments.first, moments.second], 1)[0] @ coefficients[0]
+    at_mean = coefficients[0, : prior.d] @ prior.mean
+    distance = -2 * sums + moments.count[0] * at_mean
+    width = (distance / prior.d + WIDE) / (moments.count[0] + 1.0)
+    return prior.broad(max(float(width), 1.0))
 
 
 def log_prior(main: Gaussians, prior: Prior) -> float:
     """What the prior on the main covariances adds to the log-likelihood, up to a constant."""
-    if main.width == 0:
+    if not prior.d:
         return 0.0
-    target = prior.target(len(main))
-    if main.kind in ("diagonal", "spherical"):
-        variances = main.variances()
-        penalty = (torch.log(variances) + torch.diagonal(target) / variances).sum()
+    if main.kind == "spherical":
+        ratio = (prior.target_variances.sum() / main.covariances).sum()
+    elif main.kind == "diagonal":
+        ratio = (prior.target_variances / main.covariances).sum()
     else:
-        lower = torch.linalg.cholesky(main.covariances)
-        precision = torch.cholesky_inverse(lower)
-        log_determinant = 2 * torch.log(torch.diagonal(lower, dim1=-2, dim2=-1)).sum()
-        penalty = log_determinant + (precision * target).sum()
-    return -0.5 * prior.strength * float(penalty)
+        ratio = (main.precision * prior.target).sum()
+    return -0.5 * prior.strength * float(main.log_determinant.sum() + ratio)
 
 
 def log_prior_broad(block: Gaussians, prior: Prior) -> float:
     """The same for the width of the broad component."""
-    if block.width == 0:
-        return 0.0
-    width = block.variances()[0, 0] / prior.total[0, 0]
-    return -0.5 * block.width * float(torch.log(width) + WIDE / width)
+    width = prior.width(block)
+    return -0.5 * prior.d * (math.log(width) + WIDE / width)
 
 
 def at_least(covariances: Tensor, floor: Tensor) -> Tensor:

@@ -1,9 +1,9 @@
-"""Gaussians as an exponential family: a row's features, the natural parameters, and the expected features of a row with gaps.
+"""Gaussians as an exponential family: features of a row, natural parameters, expected features of a row with gaps.
 
-With features t(x) = (x, x_i x_j), i <= j, the log-densities of K components are one matrix product of natural parameters
-with features, and the sums that the M-step needs are one product of responsibilities with features: two matrix products
-of n K d^2 / 2 each an iteration, against n K d^2 for whitening each row by each component. Data are feature-major, `[f, n]`.
-Rounding costs about 1e-16 |x|^2 / smallest variance, under 1e-8 on standardised data; scores use whitening instead.
+With features t(x) = (x, x_i x_j), i <= j, the log-densities of K components are one matrix product of natural
+parameters with features, and the sums that the M-step needs are one product of responsibilities with features: twice
+n K d^2 / 2 multiplications an iteration, where whitening each row by each component takes twice n K d^2. Data are
+feature-major, `[f, n]`. Rounding costs about 1e-16 |x|^2 / smallest variance; scores use whitening instead.
 Rows with missing values contribute their exact conditional moments (Ghahramani and Jordan 1994).
 """
 
@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
 
-from pofx.models.mixture.gaussian import Gaussians, cholesky, regression
+from pofx.models.mixture.gaussian import Gaussians, regression
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,41 +63,46 @@ def natural(block: Gaussians, *, square: bool) -> tuple[Tensor, Tensor]:
     K, d = block.means.shape
     if square:
         precision = block.variances().reciprocal()
-        linear = precision * block.means
-        quadratic, log_determinant = -0.5 * precision, torch.log(precision).sum(1)
+        linear, quadratic = precision * block.means, -0.5 * precision
     else:
-        lower = cholesky(block.covariances if block.kind in ("full", "tied") else block.dense())
-        matrix = torch.cholesky_inverse(lower)
-        log_determinant = -2 * torch.log(torch.diagonal(lower, dim1=-2, dim2=-1)).sum(-1).expand(K)
-        matrix = matrix.expand(K, d, d)
-        linear = torch.einsum("kij,kj->ki", matrix, block.means)
-        quadratic = upper(matrix) * _halves(d)
-    constant = 0.5 * (log_determinant - d * math.log(2 * math.pi) - (linear * block.means).sum(1))
+        linear = (block.precision @ block.means[:, :, None])[:, :, 0]
+        quadratic = (upper(block.precision) * halves(d)).expand(K, -1)
+    constant = -0.5 * (block.log_determinant + d * math.log(2 * math.pi) + (linear * block.means).sum(1))
     return constant, torch.cat([linear, quadratic], 1)
 
 
-def _halves(d: int) -> Tensor:
-    """-1/2 on the diagonal and -1 off it, for features counted once, `[d(d+1)/2]`."""
+@lru_cache(maxsize=16)
+def triangle(d: int) -> tuple[Tensor, Tensor]:
+    """Rows and columns of the upper triangle, in the order of `features`."""
     i, j = torch.triu_indices(d, d)
+    return i, j
+
+
+@lru_cache(maxsize=16)
+def halves(d: int) -> Tensor:
+    """-1/2 on the diagonal and -1 off it, for products counted once, `[d(d+1)/2]`."""
+    i, j = triangle(d)
     return torch.where(i == j, -0.5, -1.0).double()
 
 
 def upper(matrices: Tensor) -> Tensor:
     """`[..., d, d] -> [..., d(d+1)/2]`, in the order of `features`."""
-    i, j = torch.triu_indices(matrices.shape[-1], matrices.shape[-1])
+    i, j = triangle(matrices.shape[-1])
     return matrices[..., i, j]
 
 
 def symmetric(packed: Tensor, d: int) -> Tensor:
     """The inverse of `upper`."""
-    i, j = torch.triu_indices(d, d)
+    i, j = triangle(d)
     matrices = packed.new_zeros(*packed.shape[:-1], d, d)
     matrices[..., i, j] = packed
     matrices[..., j, i] = packed
     return matrices
 
 
-def add_incomplete(sums: Moments, block: Gaussians, known: list[int], x: Tensor, shares: Tensor, *, square: bool) -> None:
+def add_incomplete(
+    sums: Moments, block: Gaussians, known: list[int], x: Tensor, shares: Tensor, *, square: bool
+) -> None:
     """Add the expected features of rows of which only some columns are known.
 
     Args:

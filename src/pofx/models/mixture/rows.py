@@ -1,8 +1,8 @@
 """Training rows made ready for EM: one order for the same rows however they came, gaps grouped, features at hand.
 
-Rows are sorted by their pattern of missing values, then along a fixed random direction, so that a fit depends neither on
-the order of rows nor on whether a row is repeated or weighted. Features are kept where they fit into 64 MB, and made anew
-block by block where they do not.
+Rows are sorted by their pattern of missing values, then along a fixed random direction, so that a fit depends neither
+on the order of rows nor on whether a row is repeated or weighted. Features are kept where they fit into 64 MB, and made
+anew block by block where they do not.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -19,6 +20,7 @@ from pofx.models.mixture.columns import Column, column
 from pofx.models.mixture.components import split_columns
 from pofx.models.mixture.moments import features, second_width
 from pofx.rng import generator
+from pofx.spaces.base import Scalar
 from pofx.spaces.table import Table
 
 BLOCK = 2048  # rows at once: with their features, about what a core's cache holds
@@ -48,20 +50,30 @@ class Rows:
         return float(self.weights.sum())
 
     @cached_property
+    def places(self) -> tuple[list[int], list[int]]:
+        """Where the real columns stand, and where the others do."""
+        return split_columns(self.table)
+
+    @cached_property
+    def other_spaces(self) -> list[Scalar]:
+        """The spaces of the columns that are not real."""
+        return [self.table.spaces[j] for j in self.places[1]]
+
+    @cached_property
     def real(self) -> Tensor:
         """The real columns, `[r, n]`."""
-        return self.values[:, split_columns(self.table)[0]].mT.contiguous()
+        return self.values[:, self.places[0]].mT.contiguous()
 
     @property
     def width(self) -> int:
         """The number of real columns r."""
-        return len(split_columns(self.table)[0])
+        return len(self.places[0])
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
         """The other columns."""
         spaces = self.table.spaces
-        return tuple(column(spaces[j], self.values[:, j], self.weights) for j in split_columns(self.table)[1])
+        return tuple(column(spaces[j], self.values[:, j], self.weights) for j in self.places[1])
 
     @cached_property
     def segments(self) -> list[tuple[int, int, list[int]]]:
@@ -72,7 +84,7 @@ class Rows:
         change = (missing[1:] != missing[:-1]).any(1).nonzero()[:, 0] + 1
         cuts = [0, *change.tolist(), len(self)]
         known = (~missing).tolist()
-        return [(a, b, [j for j, is_known in enumerate(known[a]) if is_known]) for a, b in zip(cuts, cuts[1:], strict=False)]
+        return [(a, b, [j for j in range(self.width) if known[a][j]]) for a, b in pairwise(cuts)]
 
     def blocks(self) -> Iterator[tuple[slice, list[int]]]:
         """Slices of rows with the same columns known."""
@@ -114,7 +126,7 @@ class Rows:
     def sorted(self) -> Rows:
         """In canonical order."""
         order = torch.argsort(self.position, stable=True)
-        missing = torch.isnan(self.values[:, split_columns(self.table)[0]])
+        missing = torch.isnan(self.values[:, self.places[0]])
         if bool(missing.any()):
             pattern = torch.unique(missing[order], dim=0, return_inverse=True)[1]
             order = order[torch.argsort(pattern, stable=True)]

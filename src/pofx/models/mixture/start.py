@@ -1,4 +1,4 @@
-"""Where EM starts: k-means++ seeds (Arthur and Vassilvitskii 2007), a few Lloyd steps, short runs, the best one goes on."""
+"""Where EM starts: k-means++ seeds (Arthur and Vassilvitskii 2007), Lloyd steps, short runs; the best one goes on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from pofx.models.mixture.components import Components, split_columns
+from pofx.models.mixture.components import Components
 from pofx.models.mixture.em import NEVER, Fitted, Shape, Sums, iterate, prior_of, update, with_broad
 from pofx.models.mixture.maximise import Prior
 from pofx.models.mixture.moments import Moments, features
@@ -36,27 +36,25 @@ def fit(
     start: Components | None = None,
 ) -> Fitted:
     """EM from the best of a few starts, or from `start`."""
-    prior, mean = prior_of(rows, shape.strength, floor)
-    limits = {"tolerance": tolerance, "iterations": iterations}
+    prior = prior_of(rows, shape, floor)
     if start is not None:
-        return iterate(rows, start, shape, prior, **limits, deadline=deadline)  # type: ignore[arg-type]
+        return iterate(rows, start, shape, prior, tolerance=tolerance, iterations=iterations, deadline=deadline)
     few = rows.thinned(THINNED)
     short = []
     for attempt in range(restarts if shape.K > 1 else 1):
         random = generator(split(seed, "start", shape.K, attempt))
-        parts = begin(few, shape, prior, mean, random, lloyd=0 if attempt % 2 else 8)
+        parts = begin(few, shape, prior, random, lloyd=0 if attempt % 2 else 8)
         short.append(iterate(few, parts, shape, prior, tolerance=tolerance, iterations=SHORT, deadline=deadline))
         if deadline.passed():
             break
     best = max(short, key=lambda fitted: fitted.trace[-1]).parts
     if few is not rows:
-        best = iterate(few, best, shape, prior, tolerance=10 * tolerance, iterations=iterations, deadline=deadline).parts
-    return iterate(rows, best, shape, prior, **limits, deadline=deadline)  # type: ignore[arg-type]
+        loose = 10 * tolerance
+        best = iterate(few, best, shape, prior, tolerance=loose, iterations=iterations, deadline=deadline).parts
+    return iterate(rows, best, shape, prior, tolerance=tolerance, iterations=iterations, deadline=deadline)
 
 
-def begin(
-    rows: Rows, shape: Shape, prior: Prior, mean: Tensor, random: torch.Generator, *, lloyd: int
-) -> Components:
+def begin(rows: Rows, shape: Shape, prior: Prior, random: torch.Generator, *, lloyd: int) -> Components:
     """Components from a clustering of the rows."""
     points = encoded(rows)
     centres = seeds(points, rows.weights, shape.K, random)
@@ -65,12 +63,12 @@ def begin(
     member = nearest(points, centres)[1]
     shares = torch.zeros(shape.K, len(rows), dtype=torch.float64)
     shares[member, torch.arange(len(rows))] = rows.weights
-    return from_shares(rows, shares, shape, prior, mean)
+    return from_shares(rows, shares, shape, prior)
 
 
-def from_shares(rows: Rows, shares: Tensor, shape: Shape, prior: Prior, mean: Tensor) -> Components:
+def from_shares(rows: Rows, shares: Tensor, shape: Shape, prior: Prior) -> Components:
     """An M-step from responsibilities `[K, n]`, gaps filled with the column's mean, and a broad component added."""
-    filled = torch.where(torch.isnan(rows.real), mean[:, None], rows.real)
+    filled = torch.where(torch.isnan(rows.real), prior.mean[:, None], rows.real)
     made = features(filled, square=shape.square)
     total = shares @ made.mT
     moments = Moments(shares.sum(1), total[:, : rows.width], total[:, rows.width :])
@@ -78,14 +76,13 @@ def from_shares(rows: Rows, shares: Tensor, shape: Shape, prior: Prior, mean: Te
     for column, sums in zip(rows.columns, columns, strict=True):
         column.add(sums, shares, slice(0, len(rows)))
     parts = update(rows, None, Sums(-math.inf, moments.count, moments, columns), shape, prior)
-    return with_broad(rows, parts, prior, mean) if shape.outliers else parts
+    return with_broad(rows, parts, prior) if shape.outliers else parts
 
 
 def encoded(rows: Rows) -> Tensor:
     """Rows as points `[n, f]` whose distances are worth clustering by."""
-    _, other = split_columns(rows.table)
     pieces = [torch.nan_to_num(rows.real).mT.clamp(-5.0, 5.0)]
-    pieces += [_encoded(rows.table.spaces[j], rows.values[:, j]) for j in other]
+    pieces += [_encoded(rows.table.spaces[j], rows.values[:, j]) for j in rows.places[1]]
     return torch.cat(pieces, 1)
 
 

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pofx.rng import numpy_generator
 from pofx.spaces.base import Scalar
 from pofx.spaces.numeric import Circle, Integer, Interval, Positive, Real
 
@@ -238,6 +239,11 @@ def counts(weights: Tensor | None, n: int) -> Tensor:
     if bool((weights == weights.round()).all()):
         return weights
     return weights * (weights.sum() / weights.square().sum())
+
+
+def numpy_random(generator: torch.Generator) -> np.random.Generator:
+    """A NumPy generator seeded by one draw from a torch generator."""
+    return numpy_generator(int(torch.randint(0, 1 << 62, (1,), generator=generator)))
 
 
 def sample_of(x: Tensor, weights: Tensor | None, resolution: float | None = None) -> Sample:

@@ -51,7 +51,7 @@ def standard_errors(family: Family, sample: Sample, theta: Theta) -> tuple[float
     point = torch.tensor([theta[k] for k in family.free], dtype=torch.float64)
 
     def negative(free: Tensor) -> Tensor:
-        return -(sample.w * family.log_prob(sample.x, *_filled(family, theta, free))).sum()
+        return -(sample.w * family.log_prob(sample.x, *filled(family, theta, free))).sum()
 
     variances = _inverse_diagonal(_derivatives(negative, point)[2])
     found = iter(variances)
@@ -74,10 +74,10 @@ def _climb(family: Family, sample: Sample, start: Theta) -> Theta:
     total = sample.n
 
     def negative(t: Tensor) -> Tensor:
-        theta = _filled(family, start, _natural(family, t, start, unit))
+        theta = filled(family, start, natural(family, t, start, unit))
         return -(sample.w * family.log_prob(sample.x, *theta)).sum() / total
 
-    t = _outward(family, start).clamp(low, high)
+    t = coordinates(family, start).clamp(low, high)
     value, gradient, hessian = _derivatives(negative, t)
     if not math.isfinite(value):
         raise FitError(f"the likelihood of '{family.name}' is not finite", got=str(start))
@@ -90,7 +90,7 @@ def _climb(family: Family, sample: Sample, start: Theta) -> Theta:
             break
         t = found
         value, gradient, hessian = _derivatives(negative, t)
-    natural = iter(_natural(family, t, start, unit).tolist())
+    natural = iter(natural(family, t, start, unit).tolist())
     return family.clipped(tuple(next(natural) if k in family.free else v for k, v in enumerate(start)), floor)
 
 
@@ -137,7 +137,7 @@ def _second(gradient: Tensor, k: int, t: Tensor) -> Tensor:
     return torch.zeros_like(t) if row is None else row
 
 
-def _natural(family: Family, t: Tensor, start: Theta, unit: float) -> Tensor:
+def natural(family: Family, t: Tensor, start: Theta, unit: float) -> Tensor:
     """From the climbed coordinates to the parameters, `[K] -> [K]`."""
     found = []
     for place, k in enumerate(family.free):
@@ -159,7 +159,8 @@ def _coordinate(role: Role, value: float) -> float:
     return value
 
 
-def _outward(family: Family, start: Theta) -> Tensor:
+def coordinates(family: Family, start: Theta) -> Tensor:
+    """Where `start` lies in the climbed coordinates, `[K]`."""
     roles = [(family.parameters[k].role, start[k]) for k in family.free]
     return torch.tensor([_coordinate(role, v) if role in _CURVED else 0.0 for role, v in roles], dtype=torch.float64)
 
@@ -179,7 +180,7 @@ def _box(family: Family, floor: float, start: Theta, unit: float) -> tuple[Tenso
     return box[:, 0], box[:, 1]
 
 
-def _filled(family: Family, theta: Theta, free: Tensor) -> list[Tensor]:
+def filled(family: Family, theta: Theta, free: Tensor) -> list[Tensor]:
     """All parameters as tensors, the free ones from `free` `[K]`."""
     place = {k: position for position, k in enumerate(family.free)}
     return [free[place[k]] if k in place else _number(value) for k, value in enumerate(theta)]

@@ -13,9 +13,8 @@ from pofx.core.coded import Nothing
 from pofx.core.contract import Density, Model
 from pofx.errors import FitError
 from pofx.models.parametric.families import family_for
-from pofx.models.parametric.family import Frame, Law, inside, placement
+from pofx.models.parametric.family import Frame, Law, inside, numpy_random, placement
 from pofx.models.parametric.fitting import Fitted
-from pofx.rng import numpy_generator
 from pofx.spaces.base import Scalar
 from pofx.spaces.table import Table
 
@@ -112,8 +111,8 @@ class ParametricModel(Density):
         return torch.where(there, density, outside)
 
     def _sample(self, n: int, generator: torch.Generator, given: Tensor | None) -> Tensor:
-        random = numpy_generator(int(torch.randint(0, 1 << 62, (1,), generator=generator)))
-        drawn = torch.as_tensor(np.asarray(self._law().rvs(size=n, random_state=random), dtype=np.float64))
+        drawn = self._law().rvs(size=n, random_state=numpy_random(generator))
+        drawn = torch.as_tensor(np.asarray(drawn, dtype=np.float64))
         x = (self._origin + self._width * drawn).reshape(n, 1)
         if self._of.frame is Frame.POSITIVE:
             return x.clamp(TINY, HUGE)

@@ -24,14 +24,18 @@ from pofx.spaces.table import Table
 from pofx.training.plan import Deadline
 from pofx.training.recorder import Recorder
 
-MOST = 20_000  # rows used for the choice; the chosen one is fitted to all
+MOST = 10_000  # rows used for the choice; the chosen one is fitted to all
+ENOUGH = 2_000  # held-out rows after which no further fold is looked at
 FAILURES = (ArithmeticError, RuntimeError, ValueError)  # what a fit may die of: PofxError and LinAlgError are among them
 
 Fold = tuple[Tensor, Tensor | None, Tensor, Tensor | None]  # training values and weights, held-out values and weights
 
 
 def folds(x: Tensor, weights: Tensor | None, k: int, seed: int, most: int = MOST) -> list[Fold]:
-    """K pairs of training rows and held-out rows of a column `[n]`, from at most `most` rows, missing values left out."""
+    """Pairs of training rows and held-out rows of a column `[n]`, missing values left out.
+
+    K of them, or as many as hold out `ENOUGH` rows; from at most `most` rows in all.
+    """
     x, w = _units(x, weights)
     order = torch.randperm(len(x), generator=generator(split(seed, "folds")))[:most]
     k = min(k, len(order))
@@ -39,7 +43,7 @@ def folds(x: Tensor, weights: Tensor | None, k: int, seed: int, most: int = MOST
         return [(x, w, x, w)]
     parts = [order[start::k].sort().values for start in range(k)]
     pairs = []
-    for held in range(k):
+    for held in range(min(k, -(-ENOUGH * k // len(order)))):
         kept = torch.cat([part for place, part in enumerate(parts) if place != held]).sort().values
         out = parts[held]
         pairs.append((x[kept], None if w is None else w[kept], x[out], None if w is None else w[out]))
@@ -70,7 +74,7 @@ def best_family(
         recorder: told of each family.
     """
     space = table.spaces[0]
-    pairs = [_against(x, weights, validation, seed)] if validation is not None else folds(x, weights, k, seed)
+    pairs = [against(x, weights, validation, seed)] if validation is not None else folds(x, weights, k, seed)
     suited = candidates(space)
     recorder.start("families", len(suited))
     scored: list[tuple[float, Family]] = []
@@ -134,9 +138,7 @@ def _first_that_fits(ranked: list[tuple[float, Family]], column: Sample, space: 
     )
 
 
-def _against(
-    x: Tensor, weights: Tensor | None, validation: tuple[Tensor, Tensor | None], seed: int
-) -> Fold:
+def against(x: Tensor, weights: Tensor | None, validation: tuple[Tensor, Tensor | None], seed: int) -> Fold:
     """One pair: training rows, at most `MOST`, against the validation rows."""
     train, w = _units(x, weights)
     held, held_w = _units(*validation)

@@ -12,10 +12,10 @@ from typing import Any
 
 import polars as pl
 
-from pofx.data.encoding import decode
-from pofx.data.files import Source
 from pofx.data.frames import to_frame
-from pofx.data.moments import moment
+from pofx.data.reading.encoding import decode
+from pofx.data.reading.files import Source
+from pofx.data.reading.moments import moment
 from pofx.errors import ReadError
 
 POLARS_GAVE_UP = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)

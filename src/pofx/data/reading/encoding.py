@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 from pathlib import Path
 
-from pofx.data.files import Source
+from pofx.data.reading.files import Source
 from pofx.errors import ReadError
 
 

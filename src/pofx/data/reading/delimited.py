@@ -1,6 +1,6 @@
 """Tables as text: comma, semicolon, tab, bar or blanks between the fields, one row a line, quotes where needed.
 
-Polars splits the lines and `pofx.data.parse` finds out what the columns hold. Where Polars gives up, and where a row
+Polars splits the lines and `pofx.data.reading.parse` finds out what the columns hold. Where Polars gives up, and where a row
 looks too short (Polars would fill it up in silence), Python's own reader goes over the file once more: slowly, but it
 knows the row and the line of what is wrong, and it copes with quotes inside a field.
 
@@ -20,10 +20,10 @@ from pathlib import Path
 
 import polars as pl
 
-from pofx.data.encoding import as_utf8, decode
-from pofx.data.files import HEAD, Source
 from pofx.data.names import distinct
-from pofx.data.parse import COMMA_NUMBER, LONE_MARKERS, NA_MARKERS, NUMERIC, parse
+from pofx.data.reading.encoding import as_utf8, decode
+from pofx.data.reading.files import HEAD, Source
+from pofx.data.reading.parse import COMMA_NUMBER, LONE_MARKERS, NA_MARKERS, NUMERIC, parse
 from pofx.errors import ReadError
 
 SEPARATORS = "\t;|,"  # where two split every row alike, the earlier: a comma may be a decimal point

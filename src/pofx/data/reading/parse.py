@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from pofx.data.moments import moment
+from pofx.data.reading.moments import moment
 
 NA_MARKERS = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "null", "NULL", "Null", "NaN", "nan", "NAN", "NaT")
 LONE_MARKERS = ("None", "none", "NONE", "?", "-", "--", ".")

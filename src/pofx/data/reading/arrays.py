@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from pofx.data.files import Source
 from pofx.data.objects import from_objects
+from pofx.data.reading.files import Source
 from pofx.errors import ReadError
 
 PICKLING = (b"\x93NUMPY", b"PK", b"\x80")  # files that may hold Python objects

@@ -1,0 +1,103 @@
+"""Log kernel sums at query points: `log sum_j weight_j K_j(x)`. The one place where a faster way is to be plugged in.
+
+Everything else asks `log_kernel_sums`. This way is the plain one: every query against every row, in blocks of fixed
+size, by logsumexp, exact in the tails. O(queries * rows * columns) time, a few MB of memory.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from pofx.models.kde.columns import log_label_kernel
+from pofx.models.kde.product import Product
+
+QUERIES, ROWS = 256, 1024  # a block of pairs: 2 MB a matrix, which stays in a processor's cache
+
+LogBases = tuple[Tensor | None, ...]
+
+
+def log_kernel_sums(
+    x: Tensor, product: Product, *, skip: Tensor | None = None, log_bases: LogBases | None = None
+) -> Tensor:
+    """`log sum_j weight_j K_j(x_i)`, `[q]`.
+
+    Args:
+        x: queries `[q, d]`; where one has no value (NaN) that column is left out of every kernel.
+        product: the kernels.
+        skip: for each query the one row that does not count, `[q]`.
+        log_bases: for each category the log-share of each query's label `[q]`; None takes the product's shares.
+    """
+    bases = log_bases if log_bases is not None else _log_bases(x, product)
+    absent = torch.isnan(x.detach())
+    if not bool(absent.any()):
+        return _complete(x, product, skip, bases)
+    result = x.new_zeros(len(x))
+    patterns, of_row = torch.unique(absent, dim=0, return_inverse=True)
+    for number, pattern in enumerate(patterns):
+        index = (of_row == number).nonzero()[:, 0]
+        there = (~pattern).nonzero()[:, 0].tolist()
+        own = None if skip is None else skip[index]
+        kept = tuple(_at(bases[k], index) for k in there)
+        result = result.index_put((index,), _complete(x[index][:, there], product.select(there), own, kept))
+    return result
+
+
+def log_pairs(x: Tensor, product: Product, part: slice, bases: LogBases) -> Tensor:
+    """Log of the weighted kernel of every pair of a query and one of a part of the rows, `[q, m]`."""
+    total = (product.log_weights + product.log_peaks)[part].expand(len(x), -1)
+    if product.plain or product.joint:
+        rows = product.row_coordinates[part]
+        distance = torch.cdist(product.coordinates(x), rows, compute_mode="donot_use_mm_for_euclid_dist")
+        total = total - 0.5 * (distance / product.factors[part]).square()
+    for k in product.other:
+        total = total + _one_column(x[:, k : k + 1], product, k, part, bases[k])
+    return total
+
+
+def log_sum_exp(values: Tensor) -> Tensor:
+    """Over the last axis; rows of nothing but `-inf` give `-inf`, with gradient zero."""
+    top = values.detach().amax(-1)
+    top = torch.where(torch.isfinite(top), top, 0.0)
+    total = torch.exp(values - top[..., None]).sum(-1)
+    none = total == 0
+    return torch.where(none, -torch.inf, torch.log(torch.where(none, 1.0, total)) + top)
+
+
+def _complete(x: Tensor, product: Product, skip: Tensor | None, bases: LogBases) -> Tensor:
+    pieces = [x.new_zeros(0)]
+    for start in range(0, len(x), QUERIES):
+        index = slice(start, start + QUERIES)
+        own = None if skip is None else skip[index]
+        pieces.append(_over_rows(x[index], product, own, tuple(_at(b, index) for b in bases)))
+    return torch.cat(pieces)
+
+
+def _over_rows(x: Tensor, product: Product, skip: Tensor | None, bases: LogBases) -> Tensor:
+    pieces = []
+    for start in range(0, len(product.rows), ROWS):
+        pairs = log_pairs(x, product, slice(start, start + ROWS), bases)
+        if skip is not None:
+            number = torch.arange(start, start + pairs.shape[1], device=x.device)
+            pairs = torch.where(number == skip[:, None], -torch.inf, pairs)
+        pieces.append(log_sum_exp(pairs))
+    return log_sum_exp(torch.stack(pieces, 1))
+
+
+def _one_column(x: Tensor, product: Product, k: int, part: slice, base: Tensor | None) -> Tensor:
+    column, rows = product.columns[k], product.centres[part, k]
+    if column is not None:
+        return column.log_kernel(x, rows[None], product.widths[part, k][None])
+    assert base is not None
+    return log_label_kernel(x == rows, base[:, None], product.bandwidths[k])
+
+
+def _log_bases(x: Tensor, product: Product) -> LogBases:
+    return tuple(
+        None if shares is None else shares[torch.nan_to_num(x[:, k].detach()).long()]
+        for k, shares in enumerate(product.log_shares)
+    )
+
+
+def _at(values: Tensor | None, index: slice | Tensor) -> Tensor | None:
+    return None if values is None else values[index]
