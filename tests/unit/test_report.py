@@ -105,7 +105,7 @@ def test_every_part_is_there(page: str) -> None:
         "Contours enclose",
         "1 of 5 columns departs from flat: temp_min (p < 0.001)",
         "It is right 52.7% ± 2.1% of the time",
-        "Row 37 1 in 10,000 samples",
+        "Row 37 surprise 1 in 10,000",
         "log-probability −∞",
         "pofx fit data/seattle-weather.csv --seed 7 --time 60 --column wind=positive",
         "(pofx 0.1.0, seed 7, random split) scores −9.41 ± 0.07 nats per row (−13.58 ± 0.10 bits)",
@@ -350,7 +350,7 @@ def test_writes_into_the_run_folder_and_says_what_is_missing(tmp_path: Path) -> 
 
 
 def test_rows_of_zero_test_rows_do_not_divide() -> None:
-    run, evidence = make_records()
+    _, evidence = make_records()
     flat = render(*bare(rows=Rows(10, 5, 0), surprise=evidence.surprise, columns=evidence.columns[:1]))
     assert "Whole rows: surprise" not in flat
 

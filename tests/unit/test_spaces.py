@@ -90,3 +90,11 @@ def test_a_missing_value_where_there_was_none_is_told_with_its_place():
     table.check(torch.tensor([[0.0, float("nan")]]).double())
     with pytest.raises(SpaceError, match="row 1, column 'a'"):
         table.check(torch.tensor([[float("nan"), 0.0]]).double())
+
+
+def test_a_tensor_is_in_tensor_form_already():
+    table = Table(("c", "a"), (Category(("red", "blue")), Real()))
+    codes = torch.tensor([[1.0, 0.5]], dtype=torch.float64)
+    assert torch.equal(table.read(codes), codes)
+    with pytest.raises(SpaceError, match="row 1, column 'a': a value is infinite"):
+        table.read(torch.tensor([[1.0, torch.inf]]))

@@ -90,8 +90,8 @@ class Model(nn.Module, ABC):
     def log_prob(self, x: Any, *, given: Any = None) -> Any:
         """Log-probability (density) of each row, nats, in the user's units, float64 `[n]`.
 
-        `-inf` means outside the support. Torch in, torch out (differentiable where the model is); anything else in,
-        NumPy out.
+        `-inf` means outside the support. Torch in, torch out (differentiable where the model is), a tensor being in the
+        space's tensor form; anything else in, NumPy out.
 
         Raises:
             LikelihoodError: the model has only a bound, or no likelihood at all.

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from pofx.core.batching import in_blocks
 from pofx.core.contract import Model
-from pofx.core.panels import Panels, tabulate
+from pofx.core.panels import LogDensity, Panels, tabulate
 from pofx.errors import LikelihoodError, SpaceError
 from pofx.likelihood import Likelihood
 from pofx.rng import generator
@@ -81,7 +81,7 @@ def column_of(model: Model) -> Scalar:
     return space
 
 
-def log_density(model: Model) -> Callable[[Tensor], Tensor]:
+def log_density(model: Model) -> LogDensity:
     """`log_prob` of a one-dimensional model as a plain function `[n] -> [n]`, -inf outside the space."""
     in_table = isinstance(model.space, Table)
 
@@ -165,11 +165,11 @@ def graded_edges(
         reach: octaves outwards from a centre, and towards an end.
         fine: first and last octave that is cut in four.
     """
-    octaves = torch.cat([torch.arange(min(-8.0, fine[0]), reach + 1.0), torch.arange(*map(float, fine), 0.25)])
-    outwards = scale * 2.0 ** octaves.double()
+    octaves = torch.cat([torch.arange(min(-8, fine[0]), reach + 1), torch.arange(fine[0], fine[1], 0.25)]).double()
+    outwards = scale * torch.exp2(octaves)
     edges = [torch.cat([c - outwards, c + outwards, outwards.new_tensor([c])]) for c in centres]
     width = ends[1] - ends[0] if math.isfinite(ends[1] - ends[0]) else scale
-    inwards = width * 2.0 ** -torch.arange(0.0, 2.0 * reach, dtype=torch.float64)
+    inwards = width * torch.exp2(-torch.arange(0.0, 2.0 * reach, dtype=torch.float64))
     edges += [end + sign * inwards for end, sign in zip(ends, (1.0, -1.0), strict=True) if math.isfinite(end)]
     whole = torch.cat([*edges, outwards.new_tensor([end for end in ends if math.isfinite(end)])])
     return torch.unique(whole[torch.isfinite(whole) & (whole >= ends[0]) & (whole <= ends[1])])
@@ -214,9 +214,16 @@ def _with_atoms(model: Model, space: Scalar, line: _Line, mass: float) -> Cumula
     places = torch.tensor(sorted(space.atoms), dtype=torch.float64)
     score = log_density(model)
     steps = torch.exp(score(places))
-    missing = float(torch.exp(score(places.new_tensor([torch.nan])))[0]) if space.missing else 0.0
+    missing = _missing(score, space)
     _check_mass(model, mass + float(steps.sum()) + missing)
     return _Jumps(line, places, steps / (1 - missing)) if len(places) else _Jumps(line, *_no_atom(line))
+
+
+def _missing(score: LogDensity, space: Scalar) -> float:
+    """The probability of no value."""
+    if not space.may_be_missing:
+        return 0.0
+    return float(torch.exp(score(torch.tensor([torch.nan], dtype=torch.float64)))[0])
 
 
 def _no_atom(line: _Line) -> tuple[Tensor, Tensor]:
@@ -255,7 +262,7 @@ class _Cells:
 
 def _cells(model: Model, space: Scalar, inner: Scalar) -> _Cells:
     score = log_density(model)
-    missing = float(torch.exp(score(torch.tensor([torch.nan], dtype=torch.float64)))[0]) if space.may_be_missing else 0.0
+    missing = _missing(score, space)
     draws = _draws(model)
     values = _values(inner, draws[~torch.isnan(draws)], 1)
     total = torch.exp(score(values)).sum()
@@ -264,9 +271,8 @@ def _cells(model: Model, space: Scalar, inner: Scalar) -> _Cells:
         doublings *= 2
         wider = _values(inner, draws[~torch.isnan(draws)], doublings)
         more = torch.exp(score(wider)).sum()
-        stuck = float(more - total) <= 1e-15 and doublings > 64
-        values, total = wider, more
-        if stuck:
+        gain, values, total = float(more - total), wider, more
+        if gain <= 1e-14 and doublings >= 8:  # what is missing from one is rounding
             break
     _check_mass(model, float(total) + missing)
     below = torch.cumsum(torch.exp(score(values)), 0)
@@ -288,7 +294,9 @@ def _values(inner: Scalar, draws: Tensor, doublings: int) -> Tensor:
     last = high if math.isfinite(high) else float(k.max()) + doublings * width
     if last - first >= 2 * MOST_CELLS:
         raise LikelihoodError(
-            "there are too many outcomes to sum over", got=f"{last - first + 1:.3g}", expected=f"{2 * MOST_CELLS} or fewer"
+            "there are too many outcomes to sum over",
+            got=f"{last - first + 1:.3g}",
+            expected=f"{2 * MOST_CELLS} or fewer",
         )
     return value_of(torch.arange(first, last + 1, dtype=torch.float64))
 
@@ -357,7 +365,7 @@ class _ClosedLine:
     """A closed form on the line. `start` are sorted points where its mass is."""
 
     closed: Callable[[Tensor], Tensor]
-    score: Callable[[Tensor], Tensor]
+    score: LogDensity
     ends: tuple[float, float]
     start: Tensor
 
@@ -383,7 +391,9 @@ class _ClosedLine:
             under = value < wanted
             low[open_] = torch.where(under, at, low[open_])
             high[open_] = torch.where(under, high[open_], at)
+            slope = torch.exp(self.score(at))
             near = (value - wanted).abs() <= 2e-16 * (wanted > 0.5) + 1e-13 * torch.minimum(wanted, 1 - wanted)
+            near &= slope > 0  # in a gap of the density the search goes on, to its end
             middle = _middle(low[open_], high[open_])
             closed = (middle == low[open_]) | (middle == high[open_])
             x[open_] = torch.where(near, at, torch.where(closed, high[open_], middle))
@@ -392,7 +402,7 @@ class _ClosedLine:
                 break
             open_ = open_[busy]
             if sweep % 4 != 3:
-                step = _newton(at[busy], value[busy], wanted[busy], self.score)
+                step = _newton(at[busy], value[busy], wanted[busy], slope[busy])
                 good = (step > low[open_]) & (step < high[open_])
                 x[open_] = torch.where(good, step, x[open_])
         return x
@@ -408,9 +418,8 @@ class _ClosedLine:
         return low, high, begin
 
 
-def _newton(x: Tensor, value: Tensor, wanted: Tensor, score: Callable[[Tensor], Tensor]) -> Tensor:
-    """One Newton step on log F where wanted is under a half, on log(1 - F) elsewhere: tails are nearly straight there."""
-    slope = torch.exp(score(x))
+def _newton(x: Tensor, value: Tensor, wanted: Tensor, slope: Tensor) -> Tensor:
+    """One Newton step on log F where wanted is under a half, on log(1 - F) elsewhere: straighter in the tails."""
     left = (torch.log(wanted) - torch.log(value)) * value / slope
     right = (torch.log1p(-value) - torch.log1p(-wanted)) * (1 - value) / slope
     return x + torch.where(wanted <= 0.5, left, right)

@@ -86,6 +86,13 @@ class Estimator(ABC):
             raise FitError(f"{self.name} takes {self.columns} column", got=f"{width}", remedy="select one column")
         return codec
 
+    def settled(self, model: Model) -> Estimator:
+        """This recipe with what `fit` chose for `model` written in, so that a second fit need not choose again.
+
+        The one hook with a default: an estimator whose choices are cheap, or not worth freezing, keeps itself.
+        """
+        return self
+
     def _check(self, data: Data) -> None:
         if len(data) == 0:
             raise FitError(f"{self.name} cannot be fitted to no rows", expected="at least one row")

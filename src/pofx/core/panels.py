@@ -35,6 +35,7 @@ TO_SERIES = torch.tensor(
     np.polynomial.legendre.legvander(_nodes, ORDER - 1).T * _weights * (np.arange(ORDER)[:, None] + 0.5),
     dtype=torch.float64,
 )  # [16, 16]
+CLOSE = torch.exp2(-torch.arange(9.0, 50.0, 4.0, dtype=torch.float64))  # of a panel's width, from its ends
 END_GAP = float((1 - _nodes[-1]) / (_nodes[-1] - _nodes[-2]))  # from the last node to the end, in last steps
 
 LogDensity = Callable[[Tensor], Tensor]
@@ -54,6 +55,7 @@ class Panels:
     peak: Tensor  # [p], the largest log-density of a panel, 0 where there is none
     log_series: Tensor  # [16, p], Legendre coefficients of log-density minus peak
     density_series: Tensor  # [16, p], of density / exp(peak)
+    inverse_series: Tensor  # [16, p], of the place in [-1, 1] as a function of 2 * share - 1: where Newton begins
     mass: Tensor  # [p]
     below: Tensor  # [p + 1], the mass to the left of each edge
 
@@ -66,7 +68,9 @@ class Panels:
         density_series = TO_SERIES @ torch.where(empty, torch.zeros_like(relative), relative).T
         mass = torch.diff(edges) * torch.exp(peak) * density_series[0]
         below = torch.cat([mass.new_zeros(1), torch.cumsum(mass, 0)])
-        return Panels(edges, log_density, peak, log_series, density_series, mass / below[-1], below / below[-1])
+        inverse_series = TO_SERIES @ _places(density_series)
+        mass, below = mass / below[-1], below / below[-1]
+        return Panels(edges, log_density, peak, log_series, density_series, inverse_series, mass, below)
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Log-density `[n]`; -inf outside the panels."""
@@ -96,7 +100,8 @@ class Panels:
         k = (torch.searchsorted(self.below, u.contiguous()) - 1).clamp(0, len(self.mass) - 1)
         mass = self.mass[k]
         wanted = ((u - self.below[k]) / torch.where(mass > 0, mass, torch.ones_like(mass))).clamp(0.0, 1.0)
-        t = _invert(self.density_series[:, k], wanted)
+        begin = _series(self.inverse_series[:, k], 2 * wanted - 1)
+        t = _invert(self.density_series[:, k], wanted, begin)
         left, right = self.edges[k], self.edges[k + 1]
         return left + (right - left) * (0.5 * (1 + t))
 
@@ -109,10 +114,17 @@ def _share(series: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
     return (integral / safe).clamp(0.0, 1.0), value / safe
 
 
-def _invert(series: Tensor, wanted: Tensor) -> Tensor:
-    """t with `share(t) = wanted`: Newton steps, halving where one would leave the bracket."""
+def _places(density_series: Tensor) -> Tensor:
+    """For each panel, where its share of the mass is that of the 16 nodes of [-1, 1], `[16, p]`."""
+    wanted = (0.5 * (1 + NODES))[:, None].expand(ORDER, density_series.shape[1])
+    series = density_series[:, None, :].expand(ORDER, *wanted.shape).reshape(ORDER, -1)
+    return _invert(series, wanted.reshape(-1), 2 * wanted.reshape(-1) - 1).reshape(wanted.shape)
+
+
+def _invert(series: Tensor, wanted: Tensor, begin: Tensor) -> Tensor:
+    """t with `share(t) = wanted`: Newton steps from `begin`, halving where one would leave the bracket."""
     low, high = torch.full_like(wanted, -1.0), torch.ones_like(wanted)
-    result = 2 * wanted - 1
+    result = begin.clamp(-1.0, 1.0)
     t, open_ = result.clone(), torch.arange(len(wanted))
     for sweep in range(70):
         share, slope = _share(series, t)
@@ -148,15 +160,15 @@ def tabulate(log_density: LogDensity, edges: Tensor) -> tuple[Panels, float]:
         left, right = fresh.halves(log_density)
         peak = max(peak, fresh.top(), left.top(), right.top())
         total = sum((piece.mass(peak) for piece in done), fresh.mass(peak))
-        met, narrow = fresh.settled(left, right, peak, total, loosen)
+        met, narrow = fresh.settled(left, right, fresh.near_ends(log_density), peak, total, loosen)
         settled = met | narrow | (sweep == SWEEPS - 1)
         done.append(fresh.flat_where(~met).pick(settled))
         count += int(settled.sum())
         fresh = left.pick(~settled).joined(right.pick(~settled))
         if not len(fresh.left):
             break
-        if count + len(fresh.left) > MOST_PANELS * loosen:
-            loosen *= 10.0
+        if count + len(fresh.left) > MOST_PANELS:
+            loosen *= 100.0
     return _assembled(done, peak)
 
 
@@ -173,7 +185,7 @@ class _Pieces:
         x = left[:, None] + (right - left)[:, None] * (0.5 * (1 + NODES))
         flat = x.reshape(-1)
         values = [log_density(flat[start : start + BLOCK]) for start in range(0, len(flat), BLOCK)]
-        return _Pieces(left, right, _finite_above(torch.cat(values or [flat]).reshape(x.shape)))
+        return _Pieces(left, right, finite_above(torch.cat(values or [flat]).reshape(x.shape)))
 
     def halves(self, log_density: LogDensity) -> tuple[_Pieces, _Pieces]:
         middle = 0.5 * self.left + 0.5 * self.right
@@ -202,14 +214,29 @@ class _Pieces:
         """The same, with those panels made constant: across a jump no polynomial is any good."""
         return _Pieces(self.left, self.right, torch.where(which[:, None], self.values[:, :1], self.values))
 
+    def near_ends(self, log_density: LogDensity) -> tuple[Tensor, Tensor]:
+        """Places in (-1, 1) closer to the ends than any node, and the log-densities there, `[p, 22]`."""
+        width = (self.right - self.left)[:, None]
+        x = torch.cat([self.left[:, None] + width * CLOSE, self.right[:, None] - width * CLOSE], 1)
+        values = finite_above(log_density(x.reshape(-1)).reshape(x.shape))
+        return (2 * (x - self.left[:, None]) / width - 1).clamp(-1.0, 1.0), values
+
     def settled(
-        self, left: _Pieces, right: _Pieces, peak: float, total: float, loosen: float
+        self,
+        left: _Pieces,
+        right: _Pieces,
+        near_ends: tuple[Tensor, Tensor],
+        peak: float,
+        total: float,
+        loosen: float,
     ) -> tuple[Tensor, Tensor]:
         """Which panels are too low to matter or well met between the nodes, and which are too narrow to halve."""
-        between = torch.cat([left.values, right.values], 1)  # [p, 32]
-        t = torch.cat([0.5 * NODES - 0.5, 0.5 * NODES + 0.5]).expand_as(between)
+        between = torch.cat([left.values, right.values, near_ends[1]], 1)  # [p, 54]
+        halves = torch.cat([0.5 * NODES - 0.5, 0.5 * NODES + 0.5])
+        t = torch.cat([halves.expand(len(between), -1), near_ends[0]], 1)
         top, relative = _scaled(self.values)
-        invisible = torch.maximum(_promise(left.values), _promise(right.values)) < peak - VISIBLE
+        highest = torch.maximum(_promise(left.values), _promise(right.values))
+        invisible = torch.maximum(highest, near_ends[1].max(1).values) < peak - VISIBLE
         size = torch.maximum(self.left.abs(), self.right.abs())
         narrow = (self.right - self.left) <= 8e-16 * size + 1e-300
         whole = torch.isfinite(self.values).all(1) & torch.isfinite(between).all(1)
@@ -219,7 +246,10 @@ class _Pieces:
         off = (guess - torch.exp(between - top[:, None])).abs().max(1).values
         height = (self.right - self.left) * torch.exp(top - peak)
         mass = height * 0.5 * (relative * WEIGHTS).sum(1)
-        met = (log_off <= LOG_TOLERANCE * loosen) & (height * off <= loosen * (RELATIVE * mass + ABSOLUTE * total))
+        # x itself is rounded: far from zero that alone moves a steep log-density by so much.
+        noise = 4e-16 * size / (self.right - self.left) * (top - self.values.min(1).values).clamp(max=50.0)
+        met = log_off <= LOG_TOLERANCE * loosen + noise
+        met &= height * off <= loosen * (RELATIVE * mass + ABSOLUTE * total) + noise * mass
         return invisible | (whole & met), narrow
 
 
@@ -239,8 +269,8 @@ def _assembled(done: list[_Pieces], peak: float) -> tuple[Panels, float]:
     return Panels.of(edges, values - (log_mass if math.isfinite(peak) else 0.0)), log_mass
 
 
-def _finite_above(values: Tensor) -> Tensor:
-    """NaN as zero density; infinite density (a singular end, met through rounding) as the panel's largest finite one."""
+def finite_above(values: Tensor) -> Tensor:
+    """NaN as zero density; infinite density (a singular end, met by rounding) as the panel's largest finite one."""
     values = torch.where(torch.isnan(values), torch.full_like(values, -torch.inf), values)
     infinite = values == torch.inf
     rest = torch.where(infinite, torch.full_like(values, -torch.inf), values)
@@ -248,7 +278,7 @@ def _finite_above(values: Tensor) -> Tensor:
 
 
 def _promise(values: Tensor) -> Tensor:
-    """How high a log-density might rise in each panel: what lies between a summit and its neighbours is unknown, `[p]`."""
+    """How high a log-density might rise in each panel, between a summit and its neighbours, `[p]`."""
     rise = torch.nan_to_num(torch.diff(values, dim=1), nan=0.0, posinf=0.0, neginf=0.0)  # [p, 15]
     ends = END_GAP * torch.stack([-rise[:, 0], rise[:, -1]], 1).clamp(min=0.0)
     before, after = rise[:, :-1], rise[:, 1:]

@@ -90,7 +90,11 @@ def describe(value: Any, tensors: dict[str, Tensor], at: str = "") -> Any:
     if isinstance(value, _RECORDS) and is_dataclass(value):
         arguments = {f.name: describe(getattr(value, f.name), tensors, f"{at}.{f.name}") for f in fields(value)}
         return {"is": type(value).__name__, "with": arguments}
-    raise TypeError(f"{type(value).__name__} at '{at}' cannot be stored")
+    raise StoreError(
+        f"a {type(value).__name__} cannot be stored",
+        expected="numbers, words, tensors, spaces, codecs, estimators and models",
+        where=f"the model's argument '{at.lstrip('.')}'",
+    )
 
 
 def _describe_model(model: Model, tensors: dict[str, Tensor], at: str) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Fit several models to the same rows, choose on validation, and score the winner's rivals on the same test rows.
 
-Each model is fitted twice: on train, to be chosen by its validation score; then, with nothing left to choose, on train
+Each model is fitted twice: on train, to be chosen by its validation score; then, with its own choices settled, on train
 and validation together, to be tested. Test rows are scored once, at the end.
 """
 
@@ -124,7 +124,7 @@ def _left(at: float) -> float:
 def _one(estimator: Estimator, data: Data, split: Split, plan: Plan, seed: int, shelf: Shelf | None) -> Contender:
     kept = None if shelf is None else shelf.find(estimator)
     if kept is not None:
-        return Contender(estimator.name, estimator, kept.model, kept.validation, kept.seconds)
+        return Contender(estimator.name, kept.estimator, kept.model, kept.validation, kept.seconds)
     began = time.perf_counter()
     train, held = data.rows(split.train), data.rows(split.validation)
     first = estimator.fit(train, validation=held, plan=plan, seed=seed)
@@ -133,10 +133,11 @@ def _one(estimator: Estimator, data: Data, split: Split, plan: Plan, seed: int, 
         scores = first.log_prob(held.values)
     elif first.likelihood is Likelihood.LOWER_BOUND:
         scores = first.log_prob_bound(held.values, draws=16, seed=seed)
-    final = estimator.fit(data.rows(split.fitted), plan=plan, seed=seed)
-    contender = Contender(estimator.name, estimator, final, scores, time.perf_counter() - began)
+    settled = estimator.settled(first)
+    final = settled.fit(data.rows(split.fitted), plan=plan, seed=seed)
+    contender = Contender(estimator.name, settled, final, scores, time.perf_counter() - began)
     if shelf is not None:
-        shelf.put(estimator, final, scores, contender.seconds)
+        shelf.put(estimator, settled, final, scores, contender.seconds)
     return contender
 
 

@@ -13,15 +13,16 @@ from torch import Tensor
 
 from pofx.core.contract import Model
 from pofx.core.estimator import Estimator
-from pofx.core.store import describe, load, save
+from pofx.core.store import describe, load, restore, save
 from pofx.errors import PofxError
 from pofx.runs.files import write_text
 
 
 @dataclass(frozen=True, eq=False)
 class Kept:
-    """A model found on the shelf."""
+    """A model found on the shelf, and the recipe with what was chosen for it."""
 
+    estimator: Estimator
     model: Model
     validation: Tensor
     seconds: float
@@ -45,18 +46,20 @@ class Shelf:
         try:
             record = json.loads(base.with_suffix(".json").read_text())
             model = load(base.with_suffix(".safetensors"))
+            settled = restore(record["estimator"], {})
         except (OSError, ValueError, PofxError):
             return None  # nothing there, or only half of it: fit again
         scores = [-torch.inf if score is None else score for score in record["validation"]]
-        return Kept(model, torch.tensor(scores, dtype=torch.float64), record["seconds"])
+        return Kept(settled, model, torch.tensor(scores, dtype=torch.float64), record["seconds"])
 
-    def put(self, estimator: Estimator, model: Model, validation: Tensor, seconds: float) -> None:
+    def put(self, estimator: Estimator, settled: Estimator, model: Model, validation: Tensor, seconds: float) -> None:
         """Keep a finished model; the record comes last, so that half a model is never found."""
         self.path.mkdir(parents=True, exist_ok=True)
         base = self._base(estimator)
         save(model, base.with_suffix(".safetensors"))
         scores = [score if score > -torch.inf else None for score in validation.tolist()]
-        write_text(base.with_suffix(".json"), json.dumps({"validation": scores, "seconds": seconds}))
+        record = {"validation": scores, "seconds": seconds, "estimator": describe(settled, {})}
+        write_text(base.with_suffix(".json"), json.dumps(record))
 
     def clear(self) -> None:
         """The run is finished, or starts afresh."""

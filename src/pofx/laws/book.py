@@ -16,7 +16,9 @@ from pofx.laws.units import UNITS
 
 LAWS: tuple[Law, ...] = tuple(sorted((*SHAPE, *MASS, *UNITS, *STATE, *PEERS), key=lambda law: law.number))
 
-CRASHES = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+CRASHES = (
+    ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, NameError, RuntimeError, TypeError, ValueError
+)  # fmt: skip  # what a broken model may raise
 SEED = 0
 
 

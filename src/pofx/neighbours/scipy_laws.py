@@ -47,67 +47,47 @@ class Law(ABC):
         return cumulative
 
 
-class Frozen(Law):
-    """`scipy.stats.gamma(2.0, scale=3.0)`, discrete ones too."""
+class _OneColumn(Law):
+    """What the two kinds of univariate distribution share."""
 
-    def __init__(self, frozen: Any) -> None:
-        arguments = [*frozen.args, *frozen.kwds.values()]
-        if any(np.size(value) != 1 for value in arguments):
-            raise SpaceError(
-                "one model is one distribution",
-                got=f"parameters of {max(np.size(value) for value in arguments)} of them",
-                expected="numbers",
-                remedy="call from_scipy once for each",
-            )
-        self.original = frozen
-        self.discrete = isinstance(frozen.dist, scipy.stats.rv_discrete)
-        self.record = _record(frozen)
-        self.space = columns([self._space()], "vector")
-
-    def _space(self) -> Scalar:
-        low, high = map(float, self.original.support())
-        if math.isnan(low):
-            raise SpaceError("the parameters are out of range", got=f"{self.original.args} {self.original.kwds}")
-        if self.discrete:
-            if any(math.isfinite(end) and end != round(end) for end in (low, high)):
-                raise SpaceError("a discrete distribution must live on whole numbers", got=f"loc such as {low}")
-            return whole(low, high)
-        if self.original.dist.name == "vonmises":  # its density goes round and round
-            start, end = self._loc_scale()
-            return Circle(2 * math.pi * end, start - math.pi * end)
-        return continuous(low, high)
-
-    def _loc_scale(self) -> tuple[float, float]:
-        bound = inspect.signature(lambda kappa, loc=0.0, scale=1.0: None).bind(
-            *self.original.args, **self.original.kwds
-        )
-        bound.apply_defaults()
-        return float(bound.arguments["loc"]), float(bound.arguments["scale"])
+    def __init__(self, original: Any, discrete: bool, record: Record | None) -> None:
+        self.original, self.discrete, self.record = original, discrete, record
+        low, self.high = _ends(original.support())
+        self.space = columns([self._column(low, self.high)], "vector")
 
     def log_prob(self, x: np.ndarray) -> np.ndarray:
         score = self.original.logpmf if self.discrete else self.original.logpdf
-        return _finite(score, x[:, 0], float(self.original.support()[1]))
+        return _finite(score, x[:, 0], self.high)
+
+    def _column(self, low: float, high: float) -> Scalar:
+        if not self.discrete:
+            return continuous(low, high)
+        values = getattr(getattr(self.original, "dist", None), "xk", np.zeros(0))
+        places = np.array([end for end in (low, high, *values) if math.isfinite(end)])
+        if (places != np.round(places)).any():
+            raise SpaceError("a discrete distribution must live on whole numbers", got=f"{places[0]:g} and so on")
+        return whole(low, high)
+
+
+class Frozen(_OneColumn):
+    """`scipy.stats.gamma(2.0, scale=3.0)`, discrete ones too."""
+
+    def __init__(self, frozen: Any) -> None:
+        super().__init__(frozen, isinstance(frozen.dist, scipy.stats.rv_discrete), _record(frozen))
+        if frozen.dist.name == "vonmises":  # its density goes round and round
+            named = {**dict(zip(("kappa", "loc", "scale"), frozen.args, strict=False)), **frozen.kwds}
+            loc, half = float(named.get("loc", 0.0)), math.pi * float(named.get("scale", 1.0))
+            self.space = columns([Circle(2 * half, loc - half)], "vector")
 
     def draw(self, n: int, random: np.random.Generator) -> np.ndarray:
         return np.asarray(self.original.rvs(size=n, random_state=random), dtype=np.float64).reshape(n, 1)
 
 
-class Object(Law):
+class Object(_OneColumn):
     """`scipy.stats.Normal(mu=1, sigma=2)` and what `make_distribution` and arithmetic make."""
 
     def __init__(self, distribution: Any) -> None:
-        low, high = distribution.support()
-        if np.ndim(low) or np.ndim(distribution.mean()):
-            raise SpaceError("one model is one distribution", got="array parameters", expected="numbers")
-        self.original = distribution
-        self.discrete = _is_a(distribution, "DiscreteDistribution")
-        self.record = _object_record(distribution)
-        ends = float(low), float(high)
-        self.space = columns([whole(*ends) if self.discrete else continuous(*ends)], "vector")
-
-    def log_prob(self, x: np.ndarray) -> np.ndarray:
-        score = self.original.logpmf if self.discrete else self.original.logpdf
-        return _finite(score, x[:, 0], float(self.original.support()[1]))
+        super().__init__(distribution, _is_a(distribution, "DiscreteDistribution"), _object_record(distribution))
 
     def draw(self, n: int, random: np.random.Generator) -> np.ndarray:
         return np.asarray(self.original.sample(n, rng=random), dtype=np.float64).reshape(n, 1)
@@ -178,7 +158,7 @@ def law_of(distribution: Any) -> Law:
     for name in VECTORS:
         if type(distribution).__name__ == f"{name}_frozen":
             return Vector(distribution, name)
-    if _is_a(distribution, "UnivariateDistribution"):
+    if _is_a(distribution, "_ProbabilityDistribution"):
         return Object(distribution)
     raise SpaceError(
         "this is not a SciPy distribution that pofx can take",
@@ -223,11 +203,11 @@ def _freeze(family: Any) -> Any:
 
 def _record(frozen: Any) -> Record | None:
     arguments = {
-        "args": tuple(_number(value) for value in frozen.args),
-        "kwds": {key: _number(value) for key, value in frozen.kwds.items()},
+        "args": tuple(_plain(value) for value in frozen.args),
+        "kwds": {key: _plain(value) for key, value in frozen.kwds.items()},
     }
-    family = frozen.dist
-    if type(getattr(scipy.stats, family.name, None)) is type(family):
+    family: Any = frozen.dist
+    if _is_published(family):
         return {"kind": "named", "name": family.name, **arguments}
     if isinstance(family, scipy.stats.rv_histogram):
         return {"kind": "histogram", **_two(family._hpdf[1:-1], family._hbins), **arguments}
@@ -236,12 +216,28 @@ def _record(frozen: Any) -> Record | None:
     return None
 
 
+def _is_published(family: Any) -> bool:
+    return type(getattr(scipy.stats, family.name, None)) is type(family)
+
+
+_SETTINGS = (
+    "self",
+    "kwargs",
+    "parameters",
+    "tol",
+    "validation_policy",
+    "cache_policy",
+)  # arguments that are no numbers
+
+
 def _object_record(distribution: Any) -> Record | None:
     for kind in type(distribution).__mro__:  # Normal() is a StandardNormal
         if getattr(scipy.stats, kind.__name__, None) is kind:
-            names = [name for name, p in inspect.signature(kind.__init__).parameters.items() if p.default is None]
-            kwds = {name: _number(getattr(distribution, name)) for name in names}
-            return {"kind": "object", "name": kind.__name__, "kwds": kwds}
+            names = [name for name in inspect.signature(kind.__init__).parameters if name not in _SETTINGS]
+            values = {name: getattr(distribution, name) for name in names}
+            if any(np.asarray(value).dtype.kind not in "iuf" for value in values.values()):
+                return None  # scipy.stats.Mixture, which is made of distributions
+            return {"kind": "object", "name": kind.__name__, "kwds": {key: _plain(v) for key, v in values.items()}}
     return None
 
 
@@ -249,7 +245,24 @@ def _two(first: np.ndarray, second: np.ndarray) -> dict[str, Tensor]:
     return {"first": torch.tensor(np.array(first)), "second": torch.tensor(np.array(second))}
 
 
-def _number(value: Any) -> int | float:
+def _ends(support: tuple[Any, Any]) -> tuple[float, float]:
+    count = max(np.size(end) for end in support)
+    if count != 1:
+        raise SpaceError(
+            "one model is one distribution",
+            got=f"parameters of {count} of them",
+            expected="numbers",
+            remedy="call from_scipy once for each",
+        )
+    low, high = (float(np.asarray(end).reshape(-1)[0]) for end in support)
+    if math.isnan(low) or math.isnan(high):
+        raise SpaceError("the parameters are out of range", got=f"a support from {low} to {high}")
+    return low, high
+
+
+def _plain(value: Any) -> int | float | tuple[float, ...]:
+    if np.size(value) != 1:  # poisson_binom has a list of probabilities
+        return tuple(np.asarray(value, dtype=np.float64).reshape(-1).tolist())
     number = np.asarray(value).reshape(-1)[0]
     return int(number) if isinstance(number, np.integer) else float(number)
 

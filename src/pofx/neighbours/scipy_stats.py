@@ -21,6 +21,8 @@ from pofx.neighbours.scipy_laws import Law, Record, law_from, law_of
 from pofx.neighbours.scipy_views import view
 from pofx.spaces.numeric import Positive
 
+LARGEST, SMALLEST = torch.finfo(torch.float64).max, 5e-324  # what draws that overflow, or underflow to zero, become
+
 
 def from_scipy(distribution: Any) -> Density:
     """A SciPy distribution with its parameters as a model of a column `x`, or of columns `x1`, `x2`, ...
@@ -37,7 +39,9 @@ def from_scipy(distribution: Any) -> Density:
     if isinstance(model, Density):
         return model
     law = law_of(distribution)
-    return HandmadeDensity(law) if law.record is None else ScipyDensity(law.record)
+    if law.record is None or not _agree(law, law_from(law.record)):
+        return HandmadeDensity(distribution)
+    return ScipyDensity(law.record)
 
 
 def to_scipy(model: Model) -> Any:
@@ -71,9 +75,11 @@ class _LawDensity(Density):
 
     def _sample(self, n: int, generator: torch.Generator, given: Tensor | None) -> Tensor:
         seed = int(torch.randint(2**62, (1,), generator=generator))
-        x = torch.tensor(self.law.draw(n, np.random.default_rng(seed)), dtype=torch.float64)
+        with np.errstate(all="ignore"):
+            x = torch.tensor(self.law.draw(n, np.random.default_rng(seed)), dtype=torch.float64)
+        x = x.clamp(-LARGEST, LARGEST)  # of a tail so heavy that doubles end before it does
         if isinstance(self.law.space.spaces[0], Positive):
-            x = x.clamp(min=5e-324)  # what underflowed to zero is the smallest number there is
+            x = x.clamp(min=SMALLEST)
         return x
 
     def _cdf(self, x: Tensor) -> Tensor:
@@ -93,7 +99,23 @@ class ScipyDensity(_LawDensity):
 
 
 class HandmadeDensity(_LawDensity):
-    """A distribution that SciPy does not know by name: it cannot be stored."""
+    """A distribution that SciPy does not have by name: it cannot be stored.
+
+    Args:
+        distribution: SciPy's object.
+    """
+
+    def __init__(self, distribution: Any) -> None:
+        super().__init__(law_of(distribution))
+        self.distribution = distribution
+
+
+def _agree(law: Law, remade: Law) -> bool:
+    """Whether a record says all: a family that someone changed has the old name and other numbers."""
+    with np.errstate(all="ignore"):
+        x = law.draw(16, np.random.default_rng(0))
+    near = np.allclose(law.log_prob(x), remade.log_prob(x), rtol=1e-9, atol=1e-9, equal_nan=True)
+    return law.space == remade.space and bool(near)
 
 
 def _array(x: Tensor) -> np.ndarray:

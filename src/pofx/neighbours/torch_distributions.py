@@ -9,6 +9,8 @@ other one works as it is, in its own precision, but cannot be saved. Gradients g
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.distributions import Distribution
@@ -24,7 +26,7 @@ from pofx.spaces.numeric import Interval, Positive
 from pofx.spaces.table import Table
 
 
-def from_torch(distribution: Distribution) -> Density:
+def from_torch(distribution: Any) -> Density:
     """A torch distribution as a model of a column `x`, or of columns `x1`, `x2`, ...
 
     Args:
@@ -36,6 +38,8 @@ def from_torch(distribution: Distribution) -> Density:
     """
     if isinstance(distribution, ModelDistribution) and isinstance(distribution.pofx_model, Density):
         return distribution.pofx_model
+    if not isinstance(distribution, Distribution):
+        raise SpaceError("this is not a torch distribution", got=type(distribution).__name__)
     if distribution.batch_shape:
         raise SpaceError(
             "one model is one distribution",
@@ -68,8 +72,7 @@ class _TorchLaw(Density):
     def __init__(self, distribution: Distribution) -> None:
         super().__init__(columns(outcomes(distribution), "torch"))
         self.distribution = distribution
-        with drawing_from(new_generator(0)):
-            trial = distribution.sample(torch.Size([1]))
+        trial = _trial(distribution)
         self._dtype = trial.dtype if trial.dtype.is_floating_point else torch.float64
         self.capabilities = frozenset({"cdf"} if _has_cdf(distribution, trial) else ())  # type: ignore[misc]
 
@@ -124,7 +127,11 @@ class TorchDensity(_TorchLaw):
 
 
 class ForeignDensity(_TorchLaw):
-    """A distribution of a family that is not listed: it cannot be stored."""
+    """A distribution of a family that is not listed: it cannot be stored.
+
+    Args:
+        distribution: torch's object.
+    """
 
 
 def _spaces(model: Model) -> tuple[Scalar, ...]:
@@ -145,6 +152,12 @@ def _off_the_ends(x: Tensor, space: Scalar) -> Tensor:
     ends = torch.tensor([low, high], dtype=x.dtype)
     inner = torch.nextafter(ends, ends.flip(0))
     return x.clamp(inner[0], inner[1])
+
+
+def _trial(distribution: Distribution) -> Tensor:
+    """One outcome, `[1, *event_shape]`."""
+    with drawing_from(new_generator(0)):
+        return distribution.sample(torch.Size([1]))
 
 
 def _has_cdf(distribution: Distribution, trial: Tensor) -> bool:

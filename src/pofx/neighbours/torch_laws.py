@@ -50,6 +50,7 @@ FAMILIES: dict[type[Any], tuple[str, ...]] = {
     td.OneHotCategorical: ("logits",),
     td.Pareto: ("scale", "alpha"),
     td.Poisson: ("rate",),
+    td.RelaxedBernoulli: ("temperature", "logits"),
     td.StudentT: ("df", "loc", "scale"),
     td.TransformedDistribution: ("base_dist", "transforms"),
     td.Uniform: ("low", "high"),
@@ -86,8 +87,9 @@ def record_of(value: Any) -> Any:
 
 
 def _parameter(value: Any, name: str) -> tuple[str, Any]:
-    if name == "probs|logits":  # the one that it was made with
-        name = "logits" if value.__dict__.get("logits") is value._param else "probs"
+    if name == "probs|logits":  # the one that it was made with; torch keeps the other one too once it was asked for
+        made_with = getattr(value, "_param", vars(value).get("probs"))
+        name = "logits" if made_with is vars(value).get("logits") or made_with is None else "probs"
     return _KEYWORDS.get(name, name), record_of(getattr(value, name))
 
 

@@ -27,6 +27,9 @@ COLUMNS = 24  # columns drawn
 PAIRS = 12
 LINES = 200  # lines of a table
 BARS = 6  # columns shown of an odd row
+SHOWN = 3  # odd rows, and columns of one, that are shown in any case
+UNUSUAL = 0.1  # a row of this surprise is not odd
+NOTHING = 0.05  # nats that make no row odd
 IMPOSSIBLE = -1e6  # nats: a share below this stands for minus infinity
 
 T = TypeVar("T")
@@ -140,15 +143,18 @@ def _flat(column: ColumnEvidence, run: Run, key: str) -> Markup:
 def _odd(evidence: Evidence) -> dict[str, Any]:
     excesses = [value for row in evidence.odd for value in row.excess.values() if value > IMPOSSIBLE]
     longest = max([1e-9, *(-value for value in excesses)])
-    return {"odd_cards": [{"row": row, "lines": _odd_lines(row, longest)} for row in evidence.odd]}
+    rows = [row for k, row in enumerate(evidence.odd) if k < SHOWN or row.surprise < UNUSUAL]
+    return {"odd_cards": [{"row": row, "lines": _odd_lines(row, longest)} for row in rows]}
 
 
 def _odd_lines(row: OddRow, longest: float) -> list[dict[str, Any]]:
     """The columns that make a row odd first; without shares, the columns in their order."""
     names = sorted(row.excess, key=lambda name: row.excess[name]) if row.excess else list(row.values)
     lines = []
-    for name in names[:BARS]:
+    for k, name in enumerate(names[:BARS]):
         excess = row.excess.get(name)
+        if k >= SHOWN and excess is not None and excess > -NOTHING:
+            break
         possible = excess is None or excess > IMPOSSIBLE
         lines.append(
             {

@@ -14,6 +14,7 @@ from pofx.runs.records import Evidence, ModelRow
 WIDE = 720
 LINE = 26  # height of a model's line
 CAP = 6.0  # a model this many times further off than the median one is drawn at the edge
+EXPECTED = 8  # rows that a bar of a calibration histogram should stand for
 
 
 def differences(models: list[ModelRow], chosen: str, key: str) -> Markup:
@@ -46,11 +47,16 @@ def differences(models: list[ModelRow], chosen: str, key: str) -> Markup:
 
 def _furthest(ends: list[float]) -> float:
     """Where the axis starts: at the worst model, unless it is so far off that nobody could tell the others apart."""
-    if not ends:
-        return -1.0
-    limit = CAP * float(np.median([min(end, 0.0) for end in ends]))
-    near = [end for end in ends if limit == 0 or end >= limit]
-    return min([*near, -1e-3])
+    worse = [end for end in ends if end < 0]
+    limit = CAP * float(np.median(worse)) if worse else 0.0
+    return min([-1e-3, *(end for end in worse if end >= limit)])
+
+
+def merged(shares: tuple[float, ...], rows: int) -> tuple[float, ...]:
+    """The same histogram in fewer bins, where a bar would stand for a handful of rows."""
+    while rows < EXPECTED * len(shares) and len(shares) % 2 == 0:
+        shares = tuple(shares[k] + shares[k + 1] for k in range(0, len(shares), 2))
+    return shares
 
 
 def flatness_band(rows: int, bins: int, level: float = 0.99) -> tuple[float, float]:
@@ -63,6 +69,7 @@ def flat(
     shares: tuple[float, ...], rows: int, label: str, key: str, *, width: float = 190, height: float = 104
 ) -> Markup:
     """Shares in equal bins of [0, 1] against the band expected of a flat histogram."""
+    shares = merged(shares, rows)
     bins = len(shares)
     low, high = flatness_band(rows, bins)
     with drawing(key):
@@ -72,7 +79,7 @@ def flat(
         middle = (np.arange(bins) + 0.5) / bins
         inside = np.array([low <= share <= high for share in shares])
         for chosen, alpha in ((inside, 0.45), (~inside, 0.95)):
-            axes.bar(middle[chosen], np.array(shares)[chosen], 0.88 / bins, color=DATA, alpha=alpha)
+            axes.bar(middle[chosen], np.array(shares)[chosen], 1 / bins - 0.007, color=DATA, alpha=alpha)
         for edge in (low, high):
             axes.axhline(edge, color=QUIET, linewidth=0.8, linestyle=(0, (2, 2)))
         axes.set_xlim(0, 1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
@@ -18,7 +20,7 @@ BARS = 20  # labels drawn one by one; the others are drawn as one
 LINES = 33  # more counts than this are drawn as an outline, not as bars
 SPECIAL = 3  # special values drawn one by one
 LABEL = 20  # characters of a label
-FEW = 800  # fewer rows than this are drawn in bins twice as wide
+FEW = (800, 150)  # with fewer rows than these, bins are twice as wide, and twice again
 ALONE = 0.25  # special values are drawn on a scale that reaches this share at least
 
 Bar = tuple[str, float, float]  # a name, its share of the data, its share of the samples
@@ -45,9 +47,10 @@ def marginal(column: ColumnEvidence, rows: int, key: str) -> Markup:
 def _coarse(column: ColumnEvidence, shares: tuple[float, ...], rows: int) -> tuple[np.ndarray, np.ndarray]:
     """Shares and edges, in wider bins where few rows would make the narrow ones restless."""
     values, edges = np.array(shares, dtype=float), np.array(column.edges, dtype=float)
-    if rows >= FEW or column.kind != "continuous" or len(values) < 16:
+    wide = 2 ** sum(rows < few for few in FEW)
+    if wide == 1 or column.kind != "continuous" or len(values) < 8 * wide:
         return values, edges
-    starts = np.arange(0, len(values), 2)
+    starts = np.arange(0, len(values), wide)
     return np.add.reduceat(values, starts), np.append(edges[starts], edges[-1])
 
 
@@ -105,11 +108,22 @@ def _special(axes: Axes, special: list[Bar]) -> None:
         for side, share, colour in ((-0.2, d, DATA), (0.2, s, MODEL)):
             axes.bar(place + side, share, 0.34, color=colour, alpha=0.8)
         for line, share, colour in ((14, d, DATA), (3, s, MODEL)):
-            spot, above = (place, max(d, s)), (0, line)
-            axes.annotate(percent(share), spot, above, textcoords="offset points", ha="center", color=colour, size=10)
+            _remark(axes, percent(share), (place, max(d, s)), (0, line), colour, "center")
     axes.set_xlim(-0.55, len(special) - 0.45)
     axes.set_ylim(0, highest * 1.25)
     axes.set_xticks(range(len(special)), [short(name, 8) for name, _, _ in special], color=INK, size=10)
+
+
+def _remark(
+    axes: Axes,
+    words: str,
+    spot: tuple[float, float],
+    away: tuple[float, float],
+    colour: str,
+    side: Literal["left", "center"],
+) -> None:
+    """Small coloured words so many pixels away from a spot of the data."""
+    axes.annotate(words, spot, away, textcoords="offset points", ha=side, color=colour, size=10)
 
 
 def _bars(column: ColumnEvidence) -> Figure:
@@ -123,13 +137,14 @@ def _bars(column: ColumnEvidence) -> Figure:
     height = max(HEIGHT, 19 * len(both) + TOP + BOTTOM)
     figure = canvas(WIDTH, height)
     left = 14 + 6.4 * max(map(len, names), default=0)
-    axes = panel(figure, left=left, right=36, top=TOP, bottom=BOTTOM, grid="x")
+    axes = panel(figure, left=left, right=72, top=TOP, bottom=BOTTOM, grid="x")
     axes.spines["bottom"].set_visible(False)
     thickness = min(0.38, 12 * len(both) / (height - TOP - BOTTOM))
     for place, (_, d, s) in zip(places, both, strict=True):
         axes.barh(place - thickness / 2, d, thickness * 0.92, color=DATA, alpha=0.75)
         axes.barh(place + thickness / 2, s, thickness * 0.92, color=MODEL, alpha=0.85)
-        axes.text(max(d, s), place, "  " + percent(d), va="center_baseline", color=DATA, size=10)
+        for away, share, colour in ((4, d, DATA), (9 + 6.8 * len(percent(d)), s, MODEL)):
+            _remark(axes, percent(share), (max(d, s), place), (away, -3.5), colour, "left")
     axes.set_yticks(places, names, color=INK)
     for tick in axes.get_yticklabels()[len(bars) :]:
         tick.set_color(QUIET)

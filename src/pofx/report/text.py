@@ -26,13 +26,13 @@ def number(value: float, decimals: int = 2, *, sign: bool = False) -> str:
 
 
 def decimals_for(errors: Iterable[float | None]) -> int:
-    """Decimals that show the smallest standard error: two at least, four at most.
+    """Decimals that show the middle one of the standard errors: two at least, four at most.
 
     >>> decimals_for([0.04, None]), decimals_for([0.004]), decimals_for([])
     (2, 3, 2)
     """
-    known = [error for error in errors if error]
-    return min(4, max(2, math.ceil(-math.log10(min(known))))) if known else 2
+    known = sorted(error for error in errors if error)
+    return min(4, max(2, math.ceil(-math.log10(known[len(known) // 2])))) if known else 2
 
 
 def plus_minus(value: float, error: float | None, decimals: int, *, sign: bool = False) -> str:
@@ -87,14 +87,14 @@ def p_value(p: float) -> str:
 
 
 def one_in(share: float) -> str:
-    """A small share of the samples as a person would say it.
+    """A small share as a person would say it.
 
     >>> one_in(0.0005), one_in(0.03), one_in(0.0)
-    ('1 in 2,000 samples', '3% of samples', 'none of the samples')
+    ('1 in 2,000', '3%', 'never')
     """
     if share <= 0:
-        return "none of the samples"
-    return f"{percent(share)} of samples" if share > 0.02 else f"1 in {float(f'{1 / share:.2g}'):,.0f} samples"
+        return "never"
+    return percent(share) if share > 0.02 else f"1 in {float(f'{1 / share:.2g}'):,.0f}"
 
 
 def percent(share: float) -> str:
@@ -102,6 +102,15 @@ def percent(share: float) -> str:
     if 0 < share < 0.001:
         return "<0.1%"
     return f"{100 * share:.0f}%" if share >= 0.0995 or share == 0 else f"{100 * share:.1f}%".replace(".0%", "%")
+
+
+def moment(created: str) -> str:
+    """An ISO time in UTC, to the minute.
+
+    >>> moment("2025-01-31T09:15:02+00:00")
+    '2025-01-31 09:15 UTC'
+    """
+    return f"{created[:10]} {created[11:16]} UTC" if created[10:11] == "T" else created
 
 
 def value(x: Any) -> str:

@@ -138,11 +138,19 @@ def calibration(evidence: Evidence) -> str:
     return f"{len(worst)} of {count(len(tested), 'column')} {verb} from flat: {names}."
 
 
+def split_of(run: Run) -> str:
+    """How the rows were split, in words."""
+    kind, _, column = run.recipe.split.partition(":")
+    by = f" {short(column, 60)}" if column else ""
+    known = {"time": f"split in the order of{by or ' time'}", "group": f"split by the groups of{by}"}
+    return known.get(kind, f"{kind} split")
+
+
 def citation(run: Run) -> str:
     """A sentence that gives a reader all that is needed to check the number."""
     chosen = named(run, run.chosen)
     version = run.versions.get("pofx", "")
-    start = f"{run.chosen} ({' '.join(['pofx', version]).strip()}, seed {run.recipe.seed}, {run.recipe.split} split)"
+    start = f"{run.chosen} ({' '.join(['pofx', version]).strip()}, seed {run.recipe.seed}, {split_of(run)})"
     rows, name = count(run.rows.test, "held-out row"), PurePath(run.source.path).name
     where = f"on {rows} of {name} (SHA-256 {run.source.fingerprint[:12]})"
     if chosen is None or chosen.log_prob is None:

@@ -19,7 +19,10 @@ Layout = Literal["polars", "pandas", "numpy", "torch", "vector"]
 
 @dataclass(frozen=True)
 class Table(Space):
-    """Rows of named columns; `read` takes a Polars frame, an array or a tensor.
+    """Rows of named columns.
+
+    `read` takes a Polars frame or an array of the user's values, or a tensor that is in tensor form already (categories as
+    codes, dates as days).
 
     Args:
         names: column names, all different.
@@ -75,10 +78,17 @@ class Table(Space):
                 got=f"shape {list(x.shape)}",
                 expected=f"[n, {len(self.names)}]" + (" or [n]" if len(self.names) == 1 else ""),
             )
-        if isinstance(x, Tensor) and x.requires_grad and all(s.measure is Measure.LEBESGUE for s in self.spaces):
-            return x.to(torch.float64)  # stays in the graph: reading real numbers changes nothing
+        if isinstance(x, Tensor):
+            return self._refuse_infinite(x.to(torch.float64))
         columns = [self._column(x[:, j], j) for j in range(len(self.names))]
         return torch.stack(columns, 1)
+
+    def _refuse_infinite(self, x: Tensor) -> Tensor:
+        infinite = torch.isinf(x.detach())
+        if bool(infinite.any()):
+            row, j = infinite.nonzero()[0].tolist()
+            raise SpaceError("a value is infinite", expected="finite", where=f"row {row + 1}, column '{self.names[j]}'")
+        return x
 
     def _column(self, values: Any, j: int) -> Tensor:
         try:

@@ -15,9 +15,7 @@ from typing import Literal, final
 import torch
 from torch import Tensor
 
-KernelName = Literal[
-    "gaussian", "epanechnikov", "box", "triangular", "biweight", "triweight", "cosine", "exponential"
-]
+KernelName = Literal["gaussian", "epanechnikov", "box", "triangular", "biweight", "triweight", "cosine", "exponential"]
 
 
 class Kernel(ABC):
@@ -63,7 +61,8 @@ class Gaussian(Kernel):
         return -0.5 * v.square() - 0.5 * math.log(2 * math.pi)
 
     def _cdf(self, v: Tensor) -> Tensor:
-        return torch.special.ndtr(v)
+        below: Tensor = torch.special.ndtr(v)
+        return below
 
     def _draw(self, n: int, generator: torch.Generator) -> Tensor:
         return torch.randn(n, generator=generator, dtype=torch.float64)
@@ -80,7 +79,7 @@ class Polynomial(Kernel):
 
     @property
     def deviation(self) -> float:  # type: ignore[override]  # a property is as good as an attribute
-        return (2 * self.power + 3) ** -0.5
+        return 1 / math.sqrt(2 * self.power + 3)
 
     @property
     def reach(self) -> float:  # type: ignore[override]
@@ -89,7 +88,7 @@ class Polynomial(Kernel):
     @property
     def _constant(self) -> float:
         p = self.power
-        return math.factorial(2 * p + 1) / (2 ** (2 * p + 1) * math.factorial(p) ** 2)
+        return math.factorial(2 * p + 1) / math.factorial(p) ** 2 * math.pow(2, -(2 * p + 1))
 
     def _log_density(self, v: Tensor) -> Tensor:
         inside = (v.abs() <= 1) if self.power == 0 else (v.abs() < 1)

@@ -58,4 +58,5 @@ def _euler_maclaurin(k: Tensor, width: Tensor) -> Tensor:
     t2, v2 = t.square(), width.square()
     # midpoint rule: minus f'/24, plus 7 f'''/5760, minus 31 f'''''/967680 at the upper end
     ends = t / 24 - t * (7 / 5760) * (t2 - 3) / v2 + t * (31 / 967680) * (t2.square() - 10 * t2 + 15) / v2.square()
-    return width * math.sqrt(2 * math.pi) * torch.special.ndtr(t) + torch.exp(-0.5 * t2) * ends / width
+    integral: Tensor = width * math.sqrt(2 * math.pi) * torch.special.ndtr(t)
+    return integral + torch.exp(-0.5 * t2) * ends / width

@@ -96,7 +96,7 @@ class Product:
         return self.centres.median(0).values
 
     def coordinates(self, x: Tensor) -> Tensor:
-        """Where `x` `[n, d]` lies: distances here, over a row's factor, are those of the Gaussian exponent, `[n, c]`."""
+        """`[n, d]` to `[n, c]`, where a distance over a row's factor is that of its Gaussian exponent."""
         pieces = [x.new_zeros(len(x), 0)]
         for k in self.plain:
             column = self.columns[k]

@@ -28,7 +28,7 @@ def log_kernel_sums(
         skip: for each query the one row that does not count, `[q]`.
         log_bases: for each category the log-share of each query's label `[q]`; None takes the product's shares.
     """
-    bases = log_bases if log_bases is not None else _log_bases(x, product)
+    bases = log_bases if log_bases is not None else log_bases_at(x, product)
     absent = torch.isnan(x.detach())
     if not bool(absent.any()):
         return _complete(x, product, skip, bases)
@@ -92,7 +92,8 @@ def _one_column(x: Tensor, product: Product, k: int, part: slice, base: Tensor |
     return log_label_kernel(x == rows, base[:, None], product.bandwidths[k])
 
 
-def _log_bases(x: Tensor, product: Product) -> LogBases:
+def log_bases_at(x: Tensor, product: Product) -> LogBases:
+    """For each category the log-share of each query's label, `[q]`."""
     return tuple(
         None if shares is None else shares[torch.nan_to_num(x[:, k].detach()).long()]
         for k, shares in enumerate(product.log_shares)

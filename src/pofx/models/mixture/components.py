@@ -6,13 +6,15 @@ head each. With `broad`, the last component is a wide one that catches the rows 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from pofx.models.mixture.gaussian import Gaussians
-from pofx.models.mixture.heads import Head
+from pofx.models.mixture.gaussian import Gaussians, together
+from pofx.models.mixture.heads import Head, unpack
+from pofx.spaces.base import Scalar
 from pofx.spaces.numeric import Real
 from pofx.spaces.table import Table
 
@@ -57,6 +59,43 @@ class Components:
     def log_density(self, x: Tensor) -> Tensor:
         """Of the real columns alone, `[n, r] -> [n, K]`."""
         return torch.cat([block.log_density(x) for block in self.gaussians], 1)
+
+
+def pooled(members: list[Components], spaces: list[Scalar]) -> Components:
+    """The equal-weight average of mixtures of the same kind, itself a mixture: main components first, then broad ones.
+
+    Tied covariances become full ones, since members differ. `spaces` are those of the columns that are not real.
+    """
+    if len(members) == 1:
+        return members[0]
+    K = [len(member.main) for member in members]
+    wide = [member.broad for member in members if member.broad is not None]
+    log_weights = _main_then_broad([member.log_weights for member in members], K) - math.log(len(members))
+    packed = zip(*([head.pack() for head in member.heads] for member in members), strict=True)
+    heads = tuple(unpack(space, _main_then_broad(list(one), K)) for space, one in zip(spaces, packed, strict=True))
+    return Components(log_weights, together([m.main for m in members]), together(wide) if wide else None, heads)
+
+
+def apart(parts: Components, members: int, spaces: list[Scalar]) -> list[Components]:
+    """The inverse of `pooled`, for members of equal size."""
+    if members == 1:
+        return [parts]
+    K, B = len(parts.main) // members, 0 if parts.broad is None else len(parts.broad) // members
+    result = []
+    for m in range(members):
+        main = list(range(m * K, (m + 1) * K))
+        wide = list(range(m * B, (m + 1) * B))
+        places = main + [len(parts.main) + b for b in wide]
+        heads = tuple(unpack(s, head.pack()[places]) for s, head in zip(spaces, parts.heads, strict=True))
+        broad = None if parts.broad is None else parts.broad.take(wide)
+        log_weights = torch.log_softmax(parts.log_weights[places], 0)
+        result.append(Components(log_weights, parts.main.take(main), broad, heads))
+    return result
+
+
+def _main_then_broad(pieces: list[Tensor], K: list[int]) -> Tensor:
+    mains = [piece[:k] for piece, k in zip(pieces, K, strict=True)]
+    return torch.cat(mains + [piece[k:] for piece, k in zip(pieces, K, strict=True)])
 
 
 def split_columns(table: Table) -> tuple[list[int], list[int]]:

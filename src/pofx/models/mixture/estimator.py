@@ -7,7 +7,7 @@ Cost O(n K d^2) an iteration with full covariances.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, cast
 
 from pofx.core.contract import Model
@@ -15,19 +15,33 @@ from pofx.core.estimator import Estimator
 from pofx.core.registry import register
 from pofx.data.dataset import Data
 from pofx.errors import FitError
-from pofx.models.mixture.components import Components
+from pofx.models.mixture.components import Components, apart, pooled
 from pofx.models.mixture.em import Shape
 from pofx.models.mixture.gaussian import KINDS, Kind
 from pofx.models.mixture.model import MixtureModel, mixture
 from pofx.models.mixture.rows import Rows, ready
-from pofx.models.mixture.select import LADDER, LOOKED_AT, STRENGTHS, Search, Settings, choose, folds_of
+from pofx.models.mixture.select import (
+    LADDER,
+    LOOKED_AT,
+    STRENGTHS,
+    Search,
+    Settings,
+    choose,
+    fit_members,
+    folds_of,
+)
 from pofx.models.mixture.start import fit
 from pofx.spaces.base import Scalar
 from pofx.spaces.numeric import Circle, Integer, Real
 from pofx.spaces.symbolic import Category
 from pofx.spaces.table import Table
-from pofx.training.plan import Plan
+from pofx.training.plan import Deadline, Plan
 from pofx.training.recorder import Recorder
+
+MEMBERS = 16  # of the average that is fitted in the end
+PILOTS = 3  # of the averages that are compared
+ROUGH = 1e-3  # nats a row at which EM stops while candidates are compared
+LOOSE = 1e-4  # and in the members of an average, which gains nothing from more
 
 
 @register
@@ -51,13 +65,16 @@ class Mixture(Estimator):
     covariance: Literal["full", "tied", "diagonal", "spherical", "auto"] = "auto"
     """The structure of the covariances; "auto" chooses it together with k."""
     criterion: Literal["held_out", "bic"] = "held_out"
-    """What choices go by: the likelihood of held-out rows (validation rows, else a part of the training rows), or BIC."""
+    """What choices go by: the likelihood of held-out rows (validation rows, else parts of the training rows), or BIC."""
     shrinkage: float | Literal["auto"] = "auto"
     """Pseudo-rows like the whole table that each component begins with, > 0; "auto" chooses it by `criterion`."""
     outliers: bool = True
     """Whether one wide component of small learned weight catches rows that no other explains."""
     floor: float = 1e-3
-    """The smallest standard deviation a component may have, as a share of its column's; half the resolution if larger."""
+    """The smallest standard deviation a component may have, as a share of its column's; half the resolution if more."""
+    members: int | Literal["auto"] = "auto"
+    """How many fits from different seeds are averaged; the average has `members` times k components. "auto" is 16 where k
+    is chosen by held-out likelihood, and 1 otherwise."""
     restarts: int = 4
     """How many k-means++ starts are tried in short runs; the best goes on."""
     tolerance: float = 1e-6
@@ -71,22 +88,41 @@ class Mixture(Estimator):
         self._check_options()
         deadline = plan.deadline()
         rows = ready(data)
-        held = None if validation is None else ready(validation)
-        begin = None if start is None else _components(start, rows.table)
-        settings = Settings(self.floor, self.restarts, self.tolerance, self.max_iterations, seed)
-        if begin is not None:
-            shape = Shape(len(begin.main), begin.main.kind, self._strength, begin.broad is not None)
-        else:
-            shape = self._chosen(Search(rows, [], self._quick(settings), deadline, recorder), held, seed)
-        fitted = fit(
-            rows, shape, floor=self.floor, seed=seed, restarts=self.restarts, tolerance=self.tolerance,
-            iterations=self.max_iterations, deadline=deadline, start=begin,
-        )  # fmt: skip
-        return mixture(rows.table, fitted.parts)
+        members = self._members
+        settings = Settings(self.floor, self.restarts, self.tolerance, self.max_iterations, seed, members)
+        if members > 1:
+            settings = replace(settings, restarts=1, tolerance=max(self.tolerance, LOOSE))
+        if start is not None:
+            return self._from(start, rows, deadline)
+        search = Search(rows, [], self._quick(settings), deadline, recorder)
+        shape = self._chosen(search, None if validation is None else ready(validation), seed)
+        fitted = fit_members(rows, shape, settings, deadline)
+        return mixture(rows.table, pooled(fitted, rows.other_spaces), len(fitted))
+
+    def _from(self, start: Model, rows: Rows, deadline: Deadline) -> Model:
+        """EM from a fitted model, member by member; nothing is chosen anew."""
+        begin = begun(start, rows)
+        fitted = []
+        for parts in begin:
+            shape = Shape(len(parts.main), parts.main.kind, self._strength, parts.broad is not None)
+            found = fit(
+                rows, shape, floor=self.floor, seed=0, restarts=1, tolerance=self.tolerance,
+                iterations=self.max_iterations, deadline=deadline, start=parts,
+            )  # fmt: skip
+            fitted.append(found.parts)
+        return mixture(rows.table, pooled(fitted, rows.other_spaces), len(fitted))
+
+    @property
+    def _members(self) -> int:
+        if self.members != "auto":
+            return self.members
+        return MEMBERS if self.k == "auto" and self.criterion == "held_out" else 1
 
     def _check_options(self) -> None:
-        if self.k != "auto" and not (isinstance(self.k, int) and self.k >= 1):
+        if self.k != "auto" and self.k < 1:
             raise FitError("k counts components", got=str(self.k), expected='a whole number >= 1, or "auto"')
+        if self.members != "auto" and self.members < 1:
+            raise FitError("an average needs a member", got=f"members={self.members}", expected="members >= 1")
         for name, value in (("shrinkage", self.shrinkage), ("floor", self.floor), ("tolerance", self.tolerance)):
             if value != "auto" and not float(value) > 0:
                 raise FitError(f"{name} must be positive", got=str(value), expected="> 0")
@@ -99,11 +135,14 @@ class Mixture(Estimator):
 
     @staticmethod
     def _quick(settings: Settings) -> Settings:
-        """Candidates are compared with fewer starts and a looser end than the final fit."""
-        return Settings(
-            settings.floor, min(settings.restarts, 2), max(settings.tolerance, 1e-5), min(settings.iterations, 200),
-            settings.seed,
-        )  # fmt: skip
+        """Candidates are compared with fewer members or starts, and a looser end, than the final fit."""
+        return replace(
+            settings,
+            members=min(settings.members, PILOTS),
+            restarts=min(settings.restarts, PILOTS),
+            tolerance=max(settings.tolerance, ROUGH if settings.members > 1 else LOOSE),
+            iterations=min(settings.iterations, 200),
+        )
 
     def _chosen(self, search: Search, held: Rows | None, seed: int) -> Shape:
         """The shape to fit: as asked for, or chosen."""
@@ -128,15 +167,18 @@ def _kinds(width: int) -> tuple[Kind, ...]:
     return ("full", "tied") if width == 1 else KINDS
 
 
-def _components(start: Model, table: Table) -> Components:
-    """The components to begin from, if the model fits the table."""
+def begun(start: Model, rows: Rows) -> list[Components]:
+    """The members to begin from, if the model fits the table."""
     inner = getattr(start, "inner", start)
     if not isinstance(inner, MixtureModel):
         raise FitError("a mixture starts from a mixture", got=type(inner).__name__, remedy="leave `start` out")
     old = cast(Table, inner.space)
-    same = [(type(s), getattr(s, "size", 0)) for s in old.spaces] == [(type(s), getattr(s, "size", 0)) for s in table.spaces]
-    if old.names != table.names or not same:
+    if old.names != rows.table.names or _kinds_of(old) != _kinds_of(rows.table):
         raise FitError(
-            "the model to start from has other columns", got=", ".join(old.names), expected=", ".join(table.names)
+            "the model to start from has other columns", got=", ".join(old.names), expected=", ".join(rows.table.names)
         )
-    return inner.parts
+    return apart(inner.parts, inner.members, rows.other_spaces)
+
+
+def _kinds_of(table: Table) -> list[tuple[type[Scalar], int]]:
+    return [(type(space), getattr(space, "size", 0)) for space in table.spaces]

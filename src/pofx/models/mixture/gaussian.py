@@ -86,8 +86,8 @@ class Gaussians:
         constant = -0.5 * (self.log_determinant.reshape(-1) + self.width * math.log(2 * math.pi))  # [K]
         centre = self.means.mean(0)
         step = max(1, SCRATCH // (len(self) * self.width))
-        blocks = [self._distances(x[i : i + step] - centre, factor, centre) for i in range(0, len(x), step)]
-        return constant - 0.5 * torch.cat(blocks) if blocks else x.new_zeros(0, len(self))
+        blocks = [self._distances(x[i : i + step] - centre, factor, centre) for i in range(0, max(len(x), 1), step)]
+        return constant - 0.5 * torch.cat(blocks)
 
     @cached_property
     def lower(self) -> Tensor:
@@ -97,7 +97,8 @@ class Gaussians:
     @cached_property
     def precision(self) -> Tensor:
         """Inverses of full or tied covariances, in their shape; for fitting, not for scores."""
-        return torch.cholesky_inverse(self.lower)
+        precision: Tensor = torch.cholesky_inverse(self.lower)
+        return precision
 
     @cached_property
     def log_determinant(self) -> Tensor:
@@ -134,6 +135,12 @@ class Gaussians:
             covariances = self.covariances[..., columns, :][..., columns]
         return replace(self, means=self.means[:, columns], covariances=covariances)
 
+    def take(self, components: list[int]) -> Gaussians:
+        """Some of the components."""
+        if self.kind == "tied":
+            return replace(self, means=self.means[components])
+        return replace(self, means=self.means[components], covariances=self.covariances[components])
+
     def condition(self, known: list[int], values: Tensor) -> Gaussians:
         """The Gaussians of the other columns, in their order, given `values` `[len(known)]` of some."""
         rest = [j for j in range(self.width) if j not in known]
@@ -159,8 +166,17 @@ class Gaussians:
         return self.lower[k] if self.kind == "full" else self.lower
 
 
+def together(blocks: list[Gaussians]) -> Gaussians:
+    """The components of several blocks of one kind; tied covariances, which differ, become full."""
+    means = torch.cat([block.means for block in blocks])
+    if blocks[0].kind == "tied":
+        return Gaussians("full", means, torch.cat([block.dense() for block in blocks]))
+    return Gaussians(blocks[0].kind, means, torch.cat([block.covariances for block in blocks]))
+
+
 def cholesky(covariance: Tensor) -> Tensor:
     """Lower Cholesky factors `[..., d, d]`; raises `FitError` where a matrix is not positive definite."""
+    lower: Tensor
     lower, info = torch.linalg.cholesky_ex(covariance)
     if bool((info != 0).any()):
         raise FitError(

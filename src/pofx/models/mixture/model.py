@@ -8,7 +8,7 @@ from torch import Tensor
 from pofx.core.contract import Density, Model
 from pofx.models.mixture.components import Components, split_columns
 from pofx.models.mixture.gaussian import Gaussians, Kind
-from pofx.models.mixture.heads import Head, unpack
+from pofx.models.mixture.heads import unpack
 from pofx.spaces.table import Table
 
 
@@ -24,6 +24,7 @@ class MixtureModel(Density):
             be 0.
         heads: the numbers of the heads, `[K, p]`, side by side in the order of the columns.
         widths: how many of these belong to each.
+        members: of how many mixtures of equal size this is the average.
     """
 
     capabilities = frozenset({"missing", "discrete", "periodic", "marginal", "condition", "cdf"})
@@ -39,10 +40,12 @@ class MixtureModel(Density):
         broad_covariances: Tensor,
         heads: Tensor,
         widths: tuple[int, ...],
+        members: int = 1,
     ) -> None:
         super().__init__(space)
         self.covariance: Kind = covariance
         self.widths = tuple(widths)
+        self.members = members
         self.log_weights: Tensor
         self.means: Tensor
         self.covariances: Tensor
@@ -93,7 +96,8 @@ class MixtureModel(Density):
 
     def responsibilities(self, x: Tensor) -> Tensor:
         """P(component | row) for rows of the model's own space, `[n, d] -> [n, K]`."""
-        return torch.softmax(self.parts.log_joint(x, self._table()), 1)
+        log_joint: Tensor = self.parts.log_joint(x, self._table())
+        return log_joint.softmax(1)
 
     def _marginal(self, names: tuple[str, ...]) -> Model:
         table = self._table()
@@ -103,7 +107,7 @@ class MixtureModel(Density):
         parts = self.parts
         main, wide = parts.main.marginal(columns), parts.broad and parts.broad.marginal(columns)
         heads = tuple(parts.heads[other.index(j)] for j in places if j in other)
-        return mixture(table.select(names), Components(parts.log_weights, main, wide, heads))
+        return mixture(table.select(names), Components(parts.log_weights, main, wide, heads), self.members)
 
     def _condition(self, names: tuple[str, ...], values: Tensor) -> Model:
         table = self._table()
@@ -116,27 +120,27 @@ class MixtureModel(Density):
         assert isinstance(seen, MixtureModel)
         log_weights = torch.log_softmax(seen.parts.log_joint(values[kept][None], seen._table())[0], 0)
         real, other = split_columns(table)
-        pairs = [(real.index(table.index(n)), v) for n, v in zip(known, values[kept], strict=True) if table.index(n) in real]
-        columns = [j for j, _ in pairs]
-        given = torch.stack([v for _, v in pairs]) if pairs else values.new_zeros(0)
-        main, *wide = (_conditioned(block, columns, given, real, table, names) for block in self.parts.gaussians)
+        is_real = [table.index(name) in real for name in known]
+        columns = [real.index(table.index(name)) for name, yes in zip(known, is_real, strict=True) if yes]
+        given = values[kept][torch.tensor(is_real)]
+        unnamed = [real.index(j) for j in real if table.names[j] in rest]
+        main, *wide = (_conditioned(block, columns, given, unnamed) for block in self.parts.gaussians)
         heads = tuple(h for j, h in zip(other, self.parts.heads, strict=True) if table.names[j] in rest)
-        return mixture(table.select(rest), Components(log_weights, main, wide[0] if wide else None, heads))
+        parts = Components(log_weights, main, wide[0] if wide else None, heads)
+        return mixture(table.select(rest), parts, self.members)
 
     def _cdf(self, x: Tensor) -> Tensor:
         parts = self.parts
         mean = torch.cat([block.means[:, 0] for block in parts.gaussians])
         sd = torch.cat([block.variances()[:, 0] for block in parts.gaussians]).sqrt()
-        return torch.special.ndtr((x[:, None] - mean) / sd) @ torch.softmax(parts.log_weights, 0)
+        below: Tensor = torch.special.ndtr((x[:, None] - mean) / sd)
+        return below @ torch.exp(parts.log_weights)
 
 
-def _conditioned(
-    block: Gaussians, known: list[int], values: Tensor, real: list[int], table: Table, names: tuple[str, ...]
-) -> Gaussians:
-    """The Gaussians of the columns not named, given those whose values are known."""
-    result = block.condition(known, values)
-    left = [k for k in range(block.width) if k not in known]
-    return result.marginal([at for at, k in enumerate(left) if table.names[real[k]] not in names])
+def _conditioned(block: Gaussians, known: list[int], values: Tensor, wanted: list[int]) -> Gaussians:
+    """The Gaussians of the wanted columns, given the values of the known ones."""
+    left = [j for j in range(block.width) if j not in known]
+    return block.condition(known, values).marginal([left.index(j) for j in wanted])
 
 
 def _by_block(parts: Components, component: Tensor) -> list[tuple[Tensor, Gaussians, Tensor]]:
@@ -149,7 +153,7 @@ def _by_block(parts: Components, component: Tensor) -> list[tuple[Tensor, Gaussi
     return result
 
 
-def mixture(space: Table, parts: Components) -> MixtureModel:
+def mixture(space: Table, parts: Components, members: int = 1) -> MixtureModel:
     """The model of these components."""
     main, wide = parts.main, parts.broad
     packed = [head.pack() for head in parts.heads]
@@ -163,4 +167,5 @@ def mixture(space: Table, parts: Components) -> MixtureModel:
         main.means[:0] if wide is None else wide.covariances,
         torch.cat(packed, 1) if packed else main.means.new_zeros(len(parts.log_weights), 0),
         tuple(part.shape[1] for part in packed),
+        members,
     )

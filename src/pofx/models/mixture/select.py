@@ -1,8 +1,9 @@
 """How many components, which covariance structure, how strong a prior: by held-out likelihood, or by BIC.
 
-Held-out rows are the validation rows, if any, and, where training rows are few, each training row in turn as part of a
-fold. Candidates K = 1, 2, 3, 4, 6, 8, 12, ... are tried for each structure until the score has fallen twice; then the prior's
-strength is searched at the best one, and K again around it. Validation rows take part in choices only, never in a fit.
+Held-out rows are the validation rows, if any, and, where these are few, training rows, a fifth at a time. Candidates K = 1, 2, 3, 4, 6, 8, 12, ... are tried for each structure until the score has fallen twice; then the
+prior's strength is searched at the best one, and K again around it. Validation rows take part in choices only, never in
+a fit. A candidate is scored as the average of a few members, fits from different seeds (Ormoneit and Tresp 1996), since
+that is what is fitted in the end: averaging pays most where single fits vary most, and lets K grow.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor
 
 from pofx.models.mixture.components import Components
-from pofx.models.mixture.em import Fitted, Shape
+from pofx.models.mixture.em import Shape
 from pofx.models.mixture.rows import Rows
 from pofx.models.mixture.start import fit
 from pofx.rng import generator, split
@@ -24,8 +25,10 @@ from pofx.training.recorder import Recorder
 
 LADDER = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 STRENGTHS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
-CROSSED = 2000  # up to that many rows, each is held out once
+HELD_OUT = 600  # rows that are enough to choose by, if there are as many
 LOOKED_AT = 50_000  # rows that choices are made on
+CLEARLY = 3.0  # standard errors behind the leader at which a candidate is given up
+PATIENCE = 2.0  # times its last two gains that a structure may be behind another
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class Settings:
     tolerance: float
     iterations: int
     seed: int
+    members: int
 
 
 @dataclass
@@ -53,7 +57,7 @@ class Search:
     deadline: Deadline
     recorder: Recorder
     scores: dict[Shape, float] = field(default_factory=dict)
-    fitted: dict[Shape, Components] = field(default_factory=dict)  # the last few, for reuse
+    leader: list[Tensor] = field(default_factory=list)  # held-out log-densities of the best candidate, fold by fold
 
     def score(self, shape: Shape) -> float:
         """Mean held-out log-likelihood a row, or minus BIC / 2 a row; nats, larger is better."""
@@ -63,26 +67,27 @@ class Search:
             self.recorder.step(len(self.scores), note)
         return self.scores[shape]
 
-    def fit(self, rows: Rows, shape: Shape) -> Fitted:
-        """EM on some rows with the common settings."""
-        s = self.settings
-        return fit(
-            rows, shape, floor=s.floor, seed=s.seed, restarts=s.restarts, tolerance=s.tolerance,
-            iterations=s.iterations, deadline=self.deadline,
-        )  # fmt: skip
+    def fit(self, rows: Rows, shape: Shape) -> list[Components]:
+        """The members of an average, fitted to some rows."""
+        return fit_members(rows, shape, self.settings, self.deadline)
 
     def _held_out(self, shape: Shape) -> float:
-        total, count = 0.0, 0.0
+        """The mean over all folds, or, of a candidate clearly behind the leader after some of them, an estimate."""
+        mine: list[Tensor] = []
+        weights = [held.weights for _, held in self.folds]
         for train, held in self.folds:
-            parts = self.fit(train, shape).parts
-            self.fitted = {shape: parts}
-            total += float(held.weights @ log_prob(parts, held))
-            count += held.total
-        return total / count
+            mine.append(log_prob(self.fit(train, shape), held))
+            if self.leader and len(mine) < len(self.folds):
+                behind, error = paired(mine, self.leader, weights)
+                if behind < -CLEARLY * error:
+                    return _mean(self.leader, weights) + behind
+        score = _mean(mine, weights)
+        if not self.scores or score > max(self.scores.values()):
+            self.leader = mine
+        return score
 
     def _bic(self, shape: Shape) -> float:
-        parts = self.fit(self.rows, shape).parts
-        return bic(parts, self.rows) / (-2 * self.rows.total)
+        return bic(self.fit(self.rows, shape)[0], self.rows) / (-2 * self.rows.total)
 
     @property
     def best(self) -> Shape:
@@ -90,30 +95,60 @@ class Search:
         return max(self.scores, key=lambda shape: self.scores[shape])
 
 
-def log_prob(parts: Components, rows: Rows) -> Tensor:
-    """Log-density of each row, `[n]`."""
-    blocks = [parts.log_joint(rows.values[i : i + 8192], rows.table) for i in range(0, len(rows), 8192)]
-    return torch.logsumexp(torch.cat(blocks), 1)
+def _mean(scores: list[Tensor], weights: list[Tensor]) -> float:
+    used = torch.cat(weights[: len(scores)])
+    return float(torch.cat(scores) @ used / used.sum())
+
+
+def paired(mine: list[Tensor], theirs: list[Tensor], weights: list[Tensor]) -> tuple[float, float]:
+    """Mean difference of two candidates on the folds both have, and its standard error."""
+    w = torch.cat(weights[: len(mine)])
+    share = w / w.sum()
+    difference = torch.cat(mine) - torch.cat(theirs[: len(mine)])
+    mean = share @ difference
+    variance = share.square() @ (difference - mean).square()
+    return float(mean), float(variance.sqrt())
+
+
+def fit_members(rows: Rows, shape: Shape, settings: Settings, deadline: Deadline) -> list[Components]:
+    """EM from different seeds, once for each member; at least one."""
+    members: list[Components] = []
+    for m in range(settings.members if shape.K > 1 else 1):
+        if members and deadline.passed():
+            break
+        fitted = fit(
+            rows, shape, floor=settings.floor, seed=split(settings.seed, "member", m), restarts=settings.restarts,
+            tolerance=settings.tolerance, iterations=settings.iterations, deadline=deadline,
+        )  # fmt: skip
+        members.append(fitted.parts)
+    return members
+
+
+def log_prob(members: list[Components], rows: Rows) -> Tensor:
+    """Log-density of each row under the average, `[n]`."""
+    scores = torch.stack([torch.logsumexp(parts.log_joint(rows.values, rows.table), 1) for parts in members])
+    return torch.logsumexp(scores, 0) - math.log(len(members))
 
 
 def bic(parts: Components, rows: Rows) -> float:
     """Schwarz's criterion, `-2 log-likelihood + parameters * log n`; smaller is better."""
-    return float(-2 * (rows.weights @ log_prob(parts, rows))) + parts.free_parameters * math.log(rows.total)
+    return float(-2 * (rows.weights @ log_prob([parts], rows))) + parts.free_parameters * math.log(rows.total)
 
 
 def folds_of(rows: Rows, validation: Rows | None, seed: int) -> list[tuple[Rows, Rows]]:
-    """Pairs of training and held-out rows: the validation rows against all, and folds of the training rows if few."""
-    pairs = [] if validation is None or not len(validation) else [(rows.thinned(LOOKED_AT), validation.thinned(LOOKED_AT))]
-    if len(rows) > CROSSED and pairs:
-        return pairs
-    few = rows.thinned(LOOKED_AT)
-    count = 5
+    """Pairs of training and held-out rows: the validation rows, and folds of the training rows until there are enough."""
+    pairs = []
+    if validation is not None and len(validation):
+        pairs.append((rows.thinned(LOOKED_AT), validation.thinned(LOOKED_AT)))
+    few, count = rows.thinned(LOOKED_AT), 5
+    enough = HELD_OUT - sum(held.total for _, held in pairs)
     fold = few.folds(count, generator(split(seed, "folds")))
-    used = range(count) if len(rows) <= CROSSED else range(1)
-    for k in used:
+    for k in range(count):
         train, held = (fold != k).nonzero()[:, 0], (fold == k).nonzero()[:, 0]
-        if len(train) and len(held):
-            pairs.append((few.part(train), few.part(held)))
+        if enough <= 0 or not (len(train) and len(held)):
+            break
+        pairs.append((few.part(train), few.part(held)))
+        enough -= len(held)
     return pairs
 
 
@@ -131,15 +166,15 @@ def choose(search: Search, starts: list[Shape], ks: tuple[int, ...], strengths: 
 
 
 def _climb(search: Search, shape: Shape, ks: tuple[int, ...]) -> None:
-    """Up the ladder until the score has fallen below this structure's best twice in a row."""
-    best, falls = -math.inf, 0
+    """Up the ladder until the score has fallen twice in a row, or is too far behind another structure to catch up."""
+    scores: list[float] = []
     for K in ks:
-        if K > len(search.rows) or (search.scores and search.deadline.passed()):
+        if len(search.rows) < K or (search.scores and search.deadline.passed()):
             return
-        score = search.score(replace(shape, K=K))
-        falls = 0 if score > best else falls + 1
-        best = max(best, score)
-        if falls == 2:
+        scores.append(search.score(replace(shape, K=K)))
+        fell_twice = len(scores) > 2 and max(scores[-2:]) < max(scores[:-2])
+        behind = search.scores[search.best] - scores[-1]
+        if fell_twice or (len(scores) > 3 and behind > PATIENCE * (scores[-1] - scores[-3])):
             return
 
 

@@ -1,7 +1,7 @@
 """Univariate families on a bounded interval (laid on [0, 1]) and on a circle (laid on the angles 0 to 2 pi).
 
-Kumaraswamy (1980); Mardia & Jupp (2000), Directional Statistics. The ends of an interval are looked at from 1e-16 of its
-width inside, so that no density is infinite there.
+Kumaraswamy (1980); Mardia & Jupp (2000), Directional Statistics. The ends of an interval are looked at from 1e-16 of
+its width inside, so that no density is infinite there.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def _inner(u: Tensor) -> Tensor:
 
 
 def _end(name: str) -> Parameter:
-    return Parameter(name, Role.SHAPE, lambda floor: (LEAST_SHAPE, max(floor**-2.0, 1.0)))
+    return Parameter(name, Role.SHAPE, lambda floor: (LEAST_SHAPE, max(min(floor**-2.0, 1e8), 1.0)))
 
 
 def _flat(u: Tensor) -> Tensor:
@@ -88,7 +88,7 @@ class _Kumaraswamy:
 
     def cdf(self, x: Any) -> Any:
         with np.errstate(divide="ignore"):
-            return -np.expm1(self.b * np.log1p(-np.clip(x, 0, 1) ** self.a))
+            return -np.expm1(self.b * np.log1p(-(np.clip(x, 0, 1) ** self.a)))
 
     def rvs(self, *, size: int, random_state: np.random.Generator) -> Any:
         return (-np.expm1(np.log1p(-random_state.random(size)) / self.b)) ** (1 / self.a)
@@ -180,7 +180,7 @@ def _von_mises_start(s: Sample) -> Theta:
         return direction, 2 * length + length**3 + 5 * length**5 / 6
     if length < 0.85:
         return direction, -0.4 + 1.39 * length + 0.43 / (1 - length)
-    return direction, 1 / (length**3 - 4 * length**2 + 3 * length)
+    return direction, 1 / max(length**3 - 4 * length**2 + 3 * length, 1e-12)
 
 
 def _wrapped_normal_start(s: Sample) -> Theta:

@@ -1,8 +1,8 @@
 """Univariate families of whole numbers, counted from the lowest value of the column.
 
-Johnson, Kemp & Kotz (2005), Univariate Discrete Distributions. SciPy fits none of these; here all are fitted. The rounded
-families are a law of the real line seen through rounding to whole numbers, cut to the column's bounds and renormalised:
-the only ones for columns without a lowest value.
+Johnson, Kemp & Kotz (2005), Univariate Discrete Distributions. SciPy fits none of these; here all are fitted. The
+rounded families are a law of the real line seen through rounding to whole numbers, cut to the column's bounds and
+renormalised: the only ones for columns without a lowest value.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from torch import Tensor
 from pofx.models.parametric.family import Family, Frame, Parameter, Role, Sample, Theta
 from pofx.models.parametric.rounded import ROUNDED
 
-MEAN = Parameter("mean", Role.SHAPE, lambda floor: (0.0, math.inf))
+MEAN = Parameter("mean", Role.SHAPE, lambda floor: (floor, math.inf))  # half a count in all
 PROBABILITY = Parameter("probability", Role.SHARE)
 TRIALS = Parameter("trials", Role.KNOWN)
 
@@ -84,7 +84,7 @@ def _inflated_poisson(k: Tensor, mean: Tensor, zero: Tensor) -> Tensor:
 
 def _mean(s: Sample) -> float:
     """The mean; of nothing but zeros half a count in all, so that a one to come has a probability."""
-    return max(s.mean(), 0.5 / s.n)
+    return max(s.mean(), s.floor)
 
 
 def _negative_binomial_start(s: Sample) -> Theta:

@@ -21,7 +21,7 @@ from pofx.data.dataset import Data
 from pofx.errors import FitError
 from pofx.models.parametric.categorical import CategoricalModel, fit_categorical
 from pofx.models.parametric.families import family_for
-from pofx.models.parametric.family import sample_of
+from pofx.models.parametric.family import Theta, sample_of
 from pofx.models.parametric.fitting import fit_family
 from pofx.models.parametric.model import ParametricModel, model_of
 from pofx.models.parametric.selection import best_family
@@ -62,8 +62,8 @@ class Parametric(Estimator):
         x = data.values[:, 0]
         if self.family != "best":
             family = family_for(self.family, column)
-            resolution = getattr(column, "resolution", None)
-            return model_of(fit_family(family, sample_of(x, data.weights, resolution), column), data.space)
+            sample = sample_of(x, data.weights, getattr(column, "resolution", None))
+            return model_of(fit_family(family, sample, column, near=_near(start, self.family)), data.space)
         held = None if validation is None else (validation.values[:, 0], validation.weights)
         fitted, tried = best_family(
             x,
@@ -88,6 +88,12 @@ class Parametric(Estimator):
         return fit_categorical(data)
 
 
+def _near(start: Model | None, family: str) -> Theta | None:
+    inner = start.inner if isinstance(start, CodedDensity) else start
+    same = isinstance(inner, ParametricModel) and inner.family == family
+    return tuple(inner.estimates.values()) if same and isinstance(inner, ParametricModel) else None
+
+
 def summary(model: Model) -> dict[str, Any]:
     """Parameters, standard errors, log-likelihood, AIC, BIC and n of a fitted `Parametric`, as plain JSON values.
 
@@ -95,5 +101,5 @@ def summary(model: Model) -> dict[str, Any]:
     """
     inner = model.inner if isinstance(model, CodedDensity) else model
     if not isinstance(inner, ParametricModel):
-        raise FitError("this model has no table of parameters", got=type(inner).__name__, expected="a fitted Parametric")
+        raise FitError("this model has no parameters by name", got=type(inner).__name__, expected="a fitted Parametric")
     return inner.summary()

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from pofx.errors import FitError
 from pofx.models.parametric.bounded import CIRCLE, UNIT
 from pofx.models.parametric.count import BOUNDED, COUNT
-from pofx.models.parametric.family import FRAMES, Family, Frame
+from pofx.models.parametric.family import FRAMES, Family
 from pofx.models.parametric.line import LINE
 from pofx.models.parametric.positive import POSITIVE
 from pofx.models.parametric.rounded import ROUNDED

@@ -62,7 +62,7 @@ _LIMITS: dict[Role, Callable[[float], tuple[float, float]]] = {
     Role.SCALE: lambda floor: (floor, math.inf),
     Role.LOG_LOCATION: lambda floor: (-math.inf, math.inf),
     Role.SHAPE: lambda floor: (1e-4, 1e8),
-    Role.SKEW: lambda floor: (-100.0, 100.0),
+    Role.SKEW: lambda floor: (-30.0, 30.0),
     Role.SHARE: lambda floor: (1e-12, 1 - 1e-12),
     Role.KNOWN: lambda floor: (-math.inf, math.inf),
 }
@@ -70,7 +70,7 @@ _LIMITS: dict[Role, Callable[[float], tuple[float, float]]] = {
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter. `limits` turns the smallest scale allowed, in units where the rows are of order one, into bounds."""
+    """One parameter. `limits` gives its bounds from the smallest scale allowed, where the rows are of order one."""
 
     name: str
     role: Role

@@ -1,7 +1,7 @@
 """One family fitted to one column: into the frame, to values of order one, to the maximum, and back.
 
-The scaling makes every fit equivariant: the same rows in feet or in metres have the same shapes, and scales that differ by
-the factor exactly, up to rounding errors.
+The scaling makes every fit equivariant: the same rows in feet or in metres have the same shapes, and scales that
+differ by the factor exactly, up to rounding errors.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pofx.models.parametric.maximise import log_likelihood, maximise, standard_e
 from pofx.spaces.base import Scalar
 
 SMALLEST = 1e-3  # of the middle half of the rows: no scale may be under it, so that ties do not run off to infinity
-NO_SPREAD = 1e-6  # of the value, where all rows are the same
+NO_SPREAD = 1e-2  # of the value, where all rows are the same
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,9 @@ class Fitted:
     log_likelihood: float
 
 
-def fit_family(family: Family, column: Sample, space: Scalar, *, errors: bool = True) -> Fitted:
+def fit_family(
+    family: Family, column: Sample, space: Scalar, *, errors: bool = True, near: Theta | None = None
+) -> Fitted:
     """Maximum likelihood of one family.
 
     Args:
@@ -47,16 +49,17 @@ def fit_family(family: Family, column: Sample, space: Scalar, *, errors: bool = 
         column: the rows in the units of the column.
         space: the column's space, from which bounds and periods are taken.
         errors: whether standard errors are wanted.
+        near: parameters from a fit to similar rows, from which to climb.
 
     Raises:
         FitError: no rows, rows where the family has no density, or a likelihood without a finite maximum.
     """
     framed = in_frame(family, column, space)
-    shift, scale = _units(family, framed)
+    shift, scale = units(family, framed)
     sample = framed.moved(shift, scale)
-    sample = replace(sample, least=max(SMALLEST * _width(family, sample), NO_SPREAD))
+    sample = replace(sample, least=SMALLEST * _width(family, sample) or NO_SPREAD)
     with torch.no_grad():
-        start = family.start(sample)
+        start = family.rescaled(near, -shift / scale, 1 / scale) if near and not family.closed else family.start(sample)
     theta = family.clipped(start, sample.floor) if family.closed else maximise(family, sample, start)
     theta = _wound(family, theta)
     found = standard_errors(family, sample, theta) if errors else tuple(None for _ in theta)
@@ -91,7 +94,7 @@ def in_frame(family: Family, column: Sample, space: Scalar) -> Sample:
     return framed
 
 
-def _units(family: Family, framed: Sample) -> tuple[float, float]:
+def units(family: Family, framed: Sample) -> tuple[float, float]:
     """Shift and scale that bring the rows to order one."""
     if family.frame is Frame.LINE:
         centre = framed.quantile(0.5)
@@ -105,6 +108,8 @@ def _width(family: Family, sample: Sample) -> float:
     """How wide the bulk of the rows is, on the scale on which the family is narrow or wide."""
     if family.frame is Frame.POSITIVE:
         return replace(sample, x=torch.log(sample.x)).spread
+    if family.frame is Frame.COUNT:
+        return 0.5 / (SMALLEST * sample.n)  # half a count in all, which is what the floor of a mean is
     if family.frame is Frame.CIRCLE:
         c, d = sample.mean(torch.cos(sample.x)), sample.mean(torch.sin(sample.x))
         around = torch.remainder(sample.x - math.atan2(d, c) + math.pi, 2 * math.pi)

@@ -55,7 +55,8 @@ def _gumbel_left(x: Tensor, location: Tensor, scale: Tensor) -> Tensor:
 
 def _skew_normal(x: Tensor, skew: Tensor, location: Tensor, scale: Tensor) -> Tensor:
     z = (x - location) / scale
-    return _normal(x, location, scale) + math.log(2) + torch.special.log_ndtr(skew * z)
+    half: Tensor = torch.special.log_ndtr(skew * z)
+    return _normal(x, location, scale) + math.log(2) + half
 
 
 def _uniform(x: Tensor, low: Tensor, high: Tensor) -> Tensor:

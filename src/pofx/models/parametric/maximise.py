@@ -17,11 +17,11 @@ from torch import Tensor
 from pofx.errors import FitError
 from pofx.models.parametric.family import Family, Role, Sample, Theta
 
-STEPS = 200
+STEPS = 100
 Objective = Callable[[Tensor], Tensor]  # [K] -> a number to make small
 _CURVED = (Role.SCALE, Role.SHAPE, Role.SHARE)  # climbed on the log or logit scale
 LONGEST = 2.0  # a step, where positive parameters are climbed on the log scale
-FLAT = 1e-10  # nats per row and unit of parameter
+FLAT = 1e-13  # nats a row that a step may promise and be the last
 FIRST_CLIMB = 20_000  # distinct values above which a first climb uses only about so many
 
 
@@ -53,12 +53,12 @@ def standard_errors(family: Family, sample: Sample, theta: Theta) -> tuple[float
     def negative(free: Tensor) -> Tensor:
         return -(sample.w * family.log_prob(sample.x, *filled(family, theta, free))).sum()
 
-    variances = _inverse_diagonal(_derivatives(negative, point)[2])
-    found = iter(variances)
+    found = iter(errors_from(_derivatives(negative, point)[2]))
     return tuple(next(found) if k in family.free else None for k in range(len(theta)))
 
 
-def _inverse_diagonal(information: Tensor) -> list[float | None]:
+def errors_from(information: Tensor) -> list[float | None]:
+    """Standard errors from the information matrix `[K, K]`; None for all where it is not positive definite."""
     size = information.diagonal().abs().sqrt().clamp_min(1e-300)
     unit = information / size[:, None] / size[None, :]
     if not bool(torch.isfinite(unit).all()) or float(torch.linalg.eigvalsh(unit).min()) < 1e-10:
@@ -83,15 +83,14 @@ def _climb(family: Family, sample: Sample, start: Theta) -> Theta:
         raise FitError(f"the likelihood of '{family.name}' is not finite", got=str(start))
     for _ in range(STEPS):
         step = _newton(gradient, hessian, (t <= low) & (gradient > 0) | (t >= high) & (gradient < 0))
-        if float((gradient * step).sum()) > -FLAT * FLAT:
-            break
+        promised = -float((gradient * step).sum())
         found = _backtrack(negative, t, value, gradient, step, low, high)
-        if found is None:
+        t = t if found is None else found
+        if found is None or promised < FLAT:
             break
-        t = found
         value, gradient, hessian = _derivatives(negative, t)
-    natural = iter(natural(family, t, start, unit).tolist())
-    return family.clipped(tuple(next(natural) if k in family.free else v for k, v in enumerate(start)), floor)
+    found_at = iter(natural(family, t, start, unit).tolist())
+    return family.clipped(tuple(next(found_at) if k in family.free else v for k, v in enumerate(start)), floor)
 
 
 def _newton(gradient: Tensor, hessian: Tensor, held: Tensor) -> Tensor:
@@ -99,7 +98,7 @@ def _newton(gradient: Tensor, hessian: Tensor, held: Tensor) -> Tensor:
     move = (~held).to(gradient.dtype)
     values, vectors = torch.linalg.eigh(hessian * move[:, None] * move[None, :])
     size = values.abs().clamp_min(1e-9 * max(float(values.abs().max()), 1e-6))
-    step = -(vectors @ ((vectors.T @ (gradient * move)) / size)) * move
+    step: Tensor = -(vectors @ ((vectors.T @ (gradient * move)) / size)) * move
     return step * min(1.0, LONGEST / max(float(step.norm()), 1e-300))
 
 
@@ -133,8 +132,8 @@ def _derivatives(function: Objective, at: Tensor) -> tuple[float, Tensor, Tensor
 def _second(gradient: Tensor, k: int, t: Tensor) -> Tensor:
     if not gradient.requires_grad:
         return torch.zeros_like(t)
-    (row,) = torch.autograd.grad(gradient[k], t, retain_graph=True, allow_unused=True)
-    return torch.zeros_like(t) if row is None else row
+    row = torch.autograd.grad(gradient[k], t, retain_graph=True, materialize_grads=True, allow_unused=True)
+    return row[0]
 
 
 def natural(family: Family, t: Tensor, start: Theta, unit: float) -> Tensor:

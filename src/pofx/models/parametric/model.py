@@ -20,6 +20,7 @@ from pofx.spaces.table import Table
 
 Tried = tuple[tuple[str, float | None, str], ...]  # family, held-out log-probability a row, why there is none
 _HARMLESS: dict[Frame, float] = {Frame.POSITIVE: 1.0, Frame.UNIT: 0.5}  # what stands in for a value outside
+LOWEST = -1e300  # nats; -inf is kept for what lies outside
 TINY, HUGE = torch.finfo(torch.float64).tiny, torch.finfo(torch.float64).max
 
 
@@ -107,6 +108,7 @@ class ParametricModel(Density):
             there = there & self._of.domain(u, *theta)
         harmless = torch.full_like(u, _HARMLESS.get(self._of.frame, 0.0))
         density = self._of.log_prob(torch.where(there, u, harmless), *theta) - math.log(self._width)
+        density = density.clamp_min(LOWEST)
         outside = torch.where(known, torch.full_like(u, -torch.inf), torch.zeros_like(u))
         return torch.where(there, density, outside)
 

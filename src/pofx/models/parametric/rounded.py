@@ -22,7 +22,8 @@ LogCdf = Callable[[Tensor], Tensor]
 
 
 def _log_normal_cdf(z: Tensor) -> Tensor:
-    return torch.special.log_ndtr(z)
+    result: Tensor = torch.special.log_ndtr(z)
+    return result
 
 
 def _log_logistic_cdf(z: Tensor) -> Tensor:

@@ -7,17 +7,15 @@ between a row of weight three and three rows changes the choice.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from pofx.errors import FitError
 from pofx.models.parametric.families import candidates
-from pofx.models.parametric.family import Family, Sample, counts, sample_of
+from pofx.models.parametric.family import Family, Sample, Theta, counts, sample_of
 from pofx.models.parametric.fitting import Fitted, fit_family
-from pofx.models.parametric.model import Tried, model_of
+from pofx.models.parametric.model import ParametricModel, Tried, model_of
 from pofx.rng import generator, split
 from pofx.spaces.base import Scalar
 from pofx.spaces.table import Table
@@ -26,7 +24,8 @@ from pofx.training.recorder import Recorder
 
 MOST = 10_000  # rows used for the choice; the chosen one is fitted to all
 ENOUGH = 2_000  # held-out rows after which no further fold is looked at
-FAILURES = (ArithmeticError, RuntimeError, ValueError)  # what a fit may die of: PofxError and LinAlgError are among them
+BEHIND = 0.05, 10.0  # nats a row, and nats in all: how far a family may be behind before its folds are left undone
+FAILURES = (ArithmeticError, RuntimeError, ValueError)  # of a fit; PofxError and LinAlgError are among them
 
 Fold = tuple[Tensor, Tensor | None, Tensor, Tensor | None]  # training values and weights, held-out values and weights
 
@@ -75,15 +74,14 @@ def best_family(
     """
     space = table.spaces[0]
     pairs = [against(x, weights, validation, seed)] if validation is not None else folds(x, weights, k, seed)
-    suited = candidates(space)
+    suited, failed = screened(candidates(space), pairs, space, deadline)
     recorder.start("families", len(suited))
     scored: list[tuple[float, Family]] = []
-    failed: list[tuple[str, float | None, str]] = []
-    for done, family in enumerate(suited):
+    for done, (family, near) in enumerate(suited):
         if deadline.passed() and scored:
             failed.append((family.name, None, "not tried: the time was up"))
             continue
-        score, reason = held_out(family, pairs, table)
+        score, reason = held_out(family, pairs, table, near)
         if score is None:
             failed.append((family.name, None, reason))
         else:
@@ -95,13 +93,48 @@ def best_family(
     return _first_that_fits(ranked, sample_of(x, weights, getattr(space, "resolution", None)), space, tried), tried
 
 
-def held_out(family: Family, pairs: list[Fold], table: Table) -> tuple[float | None, str]:
-    """Mean log-probability of held-out rows over all folds, or None and the reason."""
+def screened(
+    families: tuple[Family, ...], pairs: list[Fold], space: Scalar, deadline: Deadline
+) -> tuple[list[tuple[Family, Theta | None]], list[tuple[str, float | None, str]]]:
+    """The families worth cross-validating, with parameters to climb from, and the others with reasons.
+
+    A family of two or three parameters gains little from having seen the rows it is scored on; one that is far behind
+    the best on those very rows cannot lead on rows held out. With a single pair nothing is saved, and all are kept.
+    """
+    if len(pairs) == 1:
+        return [(family, None) for family in families], []
+    x, w, held, held_w = pairs[0]
+    weights = None if w is None or held_w is None else torch.cat([w, held_w])
+    sample = sample_of(torch.cat([x, held]), weights, getattr(space, "resolution", None))
+    found: list[tuple[Family, Fitted]] = []
+    failed: list[tuple[str, float | None, str]] = []
+    for family in families:
+        if deadline.passed() and found:
+            failed.append((family.name, None, "not tried: the time was up"))
+            continue
+        try:
+            found.append((family, fit_family(family, sample, space, errors=False)))
+        except FAILURES as error:
+            failed.append((family.name, None, str(error)))
+    least = max((fit.log_likelihood for _, fit in found), default=0.0) - max(BEHIND[0] * sample.n, BEHIND[1])
+    kept: list[tuple[Family, Theta | None]] = [
+        (family, fit.theta) for family, fit in found if fit.log_likelihood >= least
+    ]
+    for family, fit in found:
+        if fit.log_likelihood < least:
+            score = fit.log_likelihood / sample.n
+            failed.append((family.name, None, f"far behind on the training rows: {score:.6g} nats a row"))
+    return kept, failed
+
+
+def held_out(family: Family, pairs: list[Fold], table: Table, near: Theta | None = None) -> tuple[float | None, str]:
+    """Mean log-probability of held-out rows over all folds, or None and the reason; climbs begin at `near`."""
     total = size = 0.0
     resolution = getattr(table.spaces[0], "resolution", None)
     try:
         for x, w, held, held_w in pairs:
-            fitted = fit_family(family, sample_of(x, w, resolution), table.spaces[0], errors=False)
+            fitted = fit_family(family, sample_of(x, w, resolution), table.spaces[0], errors=False, near=near)
+            near = fitted.theta
             model = model_of(fitted, table)
             with torch.no_grad():
                 scores = model._log_prob(held[:, None], None)
@@ -110,9 +143,16 @@ def held_out(family: Family, pairs: list[Fold], table: Table) -> tuple[float | N
             size += float(share.sum())
     except FAILURES as error:
         return None, str(error)
+    if total == -math.inf:
+        return None, "a held-out row has probability zero"
     if not math.isfinite(total) or size == 0:
-        return None, "a held-out row has probability zero" if total == -math.inf else "the held-out score is not a number"
+        return None, "the held-out score is not a number"
     return total / size, ""
+
+
+def begin(family: Family, theta: Theta, table: Table) -> ParametricModel:
+    """A model that only says where a climb begins."""
+    return model_of(Fitted(family, theta, tuple(None for _ in theta), 0.0, 0.0), table)
 
 
 def rank(scored: list[tuple[float, Family]], tie: float) -> list[tuple[float, Family]]:

@@ -1,0 +1,62 @@
+"""Log-kernels of all pairs as one matrix product: each is an inner product of a query's and a row's features.
+
+`-|x - r|^2 / 2 w^2 = (x, |x|^2, 1) . (r, -1/2, -|r|^2 / 2) / w^2`; "the same label" is an inner product of indicators.
+What does not factor (mirror images at the ends of an interval, categories of very many labels) is added pair by pair.
+Good to some 1e-12 near the rows, which is plenty for choosing bandwidths; scores are computed in `sums.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+
+@dataclass(eq=False)
+class Features:
+    """Gathers the terms of a sum over columns, for q queries and m rows."""
+
+    queries: int
+    rows: int
+    of_query: list[Tensor] = field(default_factory=list)
+    of_row: list[Tensor] = field(default_factory=list)
+    only_query: Tensor | float = 0.0
+    only_row: Tensor | float = 0.0
+    by_pair: list[Tensor] = field(default_factory=list)
+
+    def add_distance(self, x: Tensor, rows: Tensor, widths: Tensor, log_peak: Tensor, there: Tensor | None) -> None:
+        """`log_peak - |x - rows|^2 / (2 widths^2)`, nothing for queries that have no value.
+
+        Args:
+            x: `[q, c]`.
+            rows: `[m, c]`.
+            widths, log_peak: `[m]`.
+            there: which queries have a value, `[q]`, or None for all.
+        """
+        inverse = 1 / widths.square()
+        alone = log_peak - 0.5 * rows.square().sum(1) * inverse
+        of_query = [x, x.square().sum(1, keepdim=True)]
+        of_row = [rows * inverse[:, None], -0.5 * inverse[:, None]]
+        if there is None:
+            self.only_row = self.only_row + alone
+        else:
+            of_query = [torch.where(there[:, None], piece, 0.0) for piece in of_query] + [there[:, None].to(x.dtype)]
+            of_row.append(alone[:, None])
+        self.of_query += of_query
+        self.of_row += of_row
+
+    def add_labels(self, x: Tensor, rows: Tensor, size: int, gain: Tensor) -> None:
+        """`gain` `[q]` where the labels agree."""
+        self.of_query.append(torch.nn.functional.one_hot(x.long(), size) * gain[:, None])
+        self.of_row.append(torch.nn.functional.one_hot(rows.long(), size).to(gain.dtype))
+
+    def total(self) -> Tensor:
+        """The sum, without what depends on the query only, `[q, m]`."""
+        pairs = torch.zeros(self.queries, self.rows, dtype=torch.float64)
+        if self.of_query:
+            pairs = torch.cat(self.of_query, 1) @ torch.cat(self.of_row, 1).T
+        pairs = pairs + self.only_row
+        for piece in self.by_pair:
+            pairs = pairs + piece
+        return pairs
