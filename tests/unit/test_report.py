@@ -310,6 +310,13 @@ def test_flatness_band_holds_99_in_100_bars() -> None:
     assert 0.99 <= inside < 0.997
 
 
+@pytest.mark.parametrize("rows", [1, 8, 69, 400, 12_345])
+@pytest.mark.parametrize("bins", [5, 20])
+def test_flatness_band_is_the_binomial_one(rows: int, bins: int) -> None:
+    low, high = stats.binom.interval(0.99, rows, 1 / bins)
+    assert flatness_band(rows, bins) == pytest.approx((low / rows, high / rows))
+
+
 def test_overlap_is_one_minus_total_variation() -> None:
     column = ColumnEvidence("x", "counts", (0.2, 0.3), (0.4, 0.3), edges=(0, 1, 2), special={"missing": (0.5, 0.3)})
     assert overlap(column, 1000) == pytest.approx(0.8)

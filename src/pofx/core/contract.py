@@ -231,7 +231,7 @@ class Model(nn.Module, ABC):
         return tensors[0].device if tensors else torch.device("cpu")
 
     def _read(self, values: Any) -> Tensor:
-        if np.ndim(values) == 0 and not hasattr(values, "columns"):
+        if not hasattr(values, "columns") and np.ndim(values) == 0:
             raise SpaceError("one bare number is not a set of rows", got=repr(values), expected="an array, e.g. [x]")
         x = self.space.read(as_rows(values))
         self.space.check(x.detach())

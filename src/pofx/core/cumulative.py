@@ -34,6 +34,7 @@ from pofx.spaces.table import Table
 DRAWS = 2048  # of the model, to find where its mass is
 MOST_CELLS = 1 << 22  # of an unbounded counting space
 WRONG_MASS = 1e-6  # a table whose mass differs from one by more than this has missed something
+TOWARDS_END = 1000.0  # octaves: where a density is infinite at 0, mass may lie as close as doubles go
 FAR = 2.0**53  # whole numbers beyond are not all representable
 
 
@@ -150,7 +151,7 @@ def _first_edges(model: Model, space: Scalar, inner: Scalar) -> Tensor:
     edges = graded_edges(ends(inner), (float(levels[32]),), spread, 64)
     inside = torch.cat([levels, atoms])
     low, high = float(edges[0]), float(edges[-1])
-    return torch.unique(torch.cat([edges, inside[(inside > low) & (inside < high)]]))
+    return torch.cat([edges, inside[(inside > low) & (inside < high)]])
 
 
 def graded_edges(
@@ -162,17 +163,17 @@ def graded_edges(
         ends: -inf and inf are allowed.
         centres: where the mass is thought to be.
         scale: the middle octave's distance from a centre.
-        reach: octaves outwards from a centre, and towards an end.
+        reach: octaves outwards from a centre.
         fine: first and last octave that is cut in four.
     """
     octaves = torch.cat([torch.arange(min(-8, fine[0]), reach + 1), torch.arange(fine[0], fine[1], 0.25)]).double()
     outwards = scale * torch.exp2(octaves)
     edges = [torch.cat([c - outwards, c + outwards, outwards.new_tensor([c])]) for c in centres]
     width = ends[1] - ends[0] if math.isfinite(ends[1] - ends[0]) else scale
-    inwards = width * torch.exp2(-torch.arange(0.0, 2.0 * reach, dtype=torch.float64))
+    inwards: Tensor = width * torch.exp2(-torch.arange(0.0, TOWARDS_END, dtype=torch.float64))
     edges += [end + sign * inwards for end, sign in zip(ends, (1.0, -1.0), strict=True) if math.isfinite(end)]
     whole = torch.cat([*edges, outwards.new_tensor([end for end in ends if math.isfinite(end)])])
-    return torch.unique(whole[torch.isfinite(whole) & (whole >= ends[0]) & (whole <= ends[1])])
+    return whole[torch.isfinite(whole) & (whole >= ends[0]) & (whole <= ends[1])].sort().values
 
 
 def _draws(model: Model) -> Tensor:

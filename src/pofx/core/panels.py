@@ -21,9 +21,10 @@ from torch import Tensor
 
 ORDER = 16
 VISIBLE = 700.0  # nats under the peak; beyond, exp underflows
-LOG_TOLERANCE = 1e-9  # of the log-density between the nodes
+LOG_TOLERANCE = 1e-9  # of the log-density between the nodes ...
+NEGLIGIBLE = 1e-19  # ... of a panel with 1e-10 of the mass or more; it grows to one nat at this share of the mass
 RELATIVE, ABSOLUTE = 5e-14, 1e-17  # of a panel's mass, of the whole mass: the error allowed to each panel
-MOST_PANELS = 20_000  # beyond, the tolerances grow
+MOST_PANELS = 20_000  # beyond, the tolerances grow; far beyond, no panel is halved any more
 SWEEPS = 90
 BLOCK = 65_536
 
@@ -161,7 +162,7 @@ def tabulate(log_density: LogDensity, edges: Tensor) -> tuple[Panels, float]:
         peak = max(peak, fresh.top(), left.top(), right.top())
         total = sum((piece.mass(peak) for piece in done), fresh.mass(peak))
         met, narrow = fresh.settled(left, right, fresh.near_ends(log_density), peak, total, loosen)
-        settled = met | narrow | (sweep == SWEEPS - 1)
+        settled = met | narrow | (sweep == SWEEPS - 1) | (len(fresh.left) > 4 * MOST_PANELS)
         done.append(fresh.flat_where(~met).pick(settled))
         count += int(settled.sum())
         fresh = left.pick(~settled).joined(right.pick(~settled))
@@ -236,7 +237,8 @@ class _Pieces:
         t = torch.cat([halves.expand(len(between), -1), near_ends[0]], 1)
         top, relative = _scaled(self.values)
         highest = torch.maximum(_promise(left.values), _promise(right.values))
-        invisible = torch.maximum(highest, near_ends[1].max(1).values) < peak - VISIBLE
+        highest = torch.maximum(highest, near_ends[1].max(1).values)
+        invisible = (highest < peak - VISIBLE) | (highest == -torch.inf)
         size = torch.maximum(self.left.abs(), self.right.abs())
         narrow = (self.right - self.left) <= 8e-16 * size + 1e-300
         whole = torch.isfinite(self.values).all(1) & torch.isfinite(between).all(1)
@@ -248,7 +250,9 @@ class _Pieces:
         mass = height * 0.5 * (relative * WEIGHTS).sum(1)
         # x itself is rounded: far from zero that alone moves a steep log-density by so much.
         noise = 4e-16 * size / (self.right - self.left) * (top - self.values.min(1).values).clamp(max=50.0)
-        met = log_off <= LOG_TOLERANCE * loosen + noise
+        # Where a density vanishes its logarithm may be all rounding: little mass is let off.
+        let_off = (NEGLIGIBLE * total / mass.clamp(min=1e-300)).clamp(LOG_TOLERANCE, 1.0)
+        met = log_off <= let_off * loosen + noise
         met &= height * off <= loosen * (RELATIVE * mass + ABSOLUTE * total) + noise * mass
         return invisible | (whole & met), narrow
 

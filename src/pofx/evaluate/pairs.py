@@ -49,13 +49,20 @@ def _dependence(table: Table, x: Tensor, i: int, j: int) -> float:
 
 
 def _pair(model: Model, table: Table, test: Tensor, drawn: Tensor, i: int, j: int) -> PairEvidence:
-    points, samples = (x[_regular(table, x, i, j)][:POINTS][:, [i, j]] for x in (test, drawn))
+    points, samples = (_thinned(x[_regular(table, x, i, j)][:, [i, j]]) for x in (test, drawn))
     x, y = table.names[i], table.names[j]
     grid: tuple[tuple[float, ...], tuple[float, ...], tuple[tuple[float | None, ...], ...]] = ((), (), ())
     if "marginal" in model.capabilities and len(points) and len(samples):
         both = torch.cat([points, samples]).numpy()
         grid = _density(model.marginal([x, y]), both)
     return PairEvidence(x, y, _tuples(points), _tuples(samples), *grid)
+
+
+def _thinned(points: Tensor) -> Tensor:
+    """At most POINTS rows, spread over all of them: rows of a file are often in some order."""
+    if len(points) <= POINTS:
+        return points
+    return points[torch.linspace(0, len(points) - 1, POINTS).round().long()]
 
 
 def _density(

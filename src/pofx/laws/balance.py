@@ -24,6 +24,7 @@ from pofx.spaces.table import Table
 
 ENOUGH = 50  # moves, or a mean of them is not normal
 
+
 def balance(model: Model, draws: int, alarm: float) -> Outcome:
     """Both proposals on every column, `draws` samples each; `alarm` is the chance of failing by accident."""
     assert isinstance(model.space, Table)
@@ -33,7 +34,10 @@ def balance(model: Model, draws: int, alarm: float) -> Outcome:
     scores = {
         f"{how} '{name}'": z
         for j, name in enumerate(model.space.names)
-        for how, z in (("walking along", _walk(model, x, log_p, j, random)), ("exchanging", _exchange(model, x, log_p, j)))
+        for how, z in (
+            ("walking along", _walk(model, x, log_p, j, random)),
+            ("exchanging", _exchange(model, x, log_p, j)),
+        )
         if len(z)
     }
     if not scores:
@@ -103,7 +107,10 @@ def _exchange(model: Model, x: Tensor, log_p: Tensor, j: int) -> Tensor:
     before_a, before_b = log_p[:half], log_p[half : 2 * half]
     accept = torch.exp(torch.clamp(after_a + after_b - before_a - before_b, max=0.0))
     middle = float(log_p.median())
-    after, before = _squashed(after_a - middle) + _squashed(after_b - middle), _squashed(before_a - middle) + _squashed(before_b - middle)
+    after, before = (
+        _squashed(after_a - middle) + _squashed(after_b - middle),
+        _squashed(before_a - middle) + _squashed(before_b - middle),
+    )
     codes = torch.stack([_codes(x[:, k]) for k in range(x.shape[1])], 1)
     code_a, code_b = codes[:half], codes[half : 2 * half]
     products = (code_b[:, j] - code_a[:, j])[:, None] * torch.cat([code_a[:, :j], code_a[:, j + 1 :]], 1)

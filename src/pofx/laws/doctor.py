@@ -52,27 +52,41 @@ def _estimator(estimator: Estimator) -> list[Finding]:
         outcome = attempt(law, estimator, case.name)
         if outcome is not None:
             outcomes[law.name][case.name] = outcome
-    return [_finding(law, outcomes[law.name], EXCUSES.get((law.name, estimator.name))) for law in LAWS]
+    return [_finding(law, outcomes[law.name], estimator.name) for law in LAWS]
 
 
 def _model(law: Law, model: Model) -> Finding:
     if not law.space(model.space) or (law.capability is not None and law.capability not in model.capabilities):
-        return _finding(law, {}, None)
+        return _finding(law, {})
     if law.smooth and model.likelihood is not Likelihood.EXACT:
-        return _finding(law, {}, None)
+        return _finding(law, {})
     try:
         outcome = law.check(Subject(model))
     except CRASHES as error:
         outcome = crash(error)
-    return _finding(law, {} if outcome is None else {"": outcome}, None)
+    return _finding(law, {} if outcome is None else {"": outcome})
 
 
-def _finding(law: Law, outcomes: dict[str, Outcome], excuse: str | None) -> Finding:
+def _finding(law: Law, outcomes: dict[str, Outcome], name: str = "") -> Finding:
     failed = {case: outcome for case, outcome in outcomes.items() if not outcome.passed}
-    verdict: Verdict = "passed" if outcomes else "does not apply"
-    why = next(iter(outcomes.values())).why if outcomes else "no case, or no capability, that it is about"
-    if failed:
-        verdict = "failed" if excuse is None else "excused"
-        why = excuse or "; ".join(f"{case}: {o.why}" if case else o.why for case, o in failed.items())
-    cases = tuple(case for case in outcomes if case)
-    return Finding(law.name, verdict != "failed", why, law.number, law.statement, verdict, cases)
+    broken = {case: outcome for case, outcome in failed.items() if (law.name, name, case) not in EXCUSES}
+    verdict: Verdict = "failed" if broken else "excused" if failed else "passed" if outcomes else "does not apply"
+    return Finding(
+        law.name,
+        not broken,
+        _why(law, outcomes, broken, name),
+        law.number,
+        law.statement,
+        verdict,
+        tuple(filter(None, outcomes)),
+    )
+
+
+def _why(law: Law, outcomes: dict[str, Outcome], broken: dict[str, Outcome], name: str) -> str:
+    """What is wrong; else which excuses there are; else the first measurement."""
+    if broken:
+        return "; ".join(f"{case}: {o.why}" if case else o.why for case, o in broken.items())
+    excused = [f"{case} excused: {EXCUSES[law.name, name, case]}" for case, o in outcomes.items() if not o.passed]
+    return "; ".join(excused) or next(
+        (o.why for o in outcomes.values()), "it has no case or capability that this law is about"
+    )

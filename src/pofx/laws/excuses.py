@@ -1,6 +1,14 @@
-"""The only exceptions to the laws, each with its reason. A test fails when an excuse is no longer needed."""
+"""The only exceptions to the laws, each with its reason. Tests fail when one of them is no longer needed."""
 
 from __future__ import annotations
 
-EXCUSES: dict[tuple[str, str], str] = {}
-"""(name of the law, name of the estimator) to why that estimator cannot keep it."""
+EXCUSES: dict[tuple[str, str, str], str] = {}
+"""(name of the law, name of the estimator, name of the case) to why the estimator cannot keep the law there."""
+
+REFUSED: dict[tuple[str, str], str] = {
+    ("gaussian", "category"): "labels alone have no covariance: the error sends the user to 'independent'",
+    ("gaussian", "categories"): "labels alone have no covariance: the error sends the user to 'independent'",
+    ("student_t", "category"): "labels alone have no covariance: the error sends the user to 'independent'",
+    ("student_t", "categories"): "labels alone have no covariance: the error sends the user to 'independent'",
+}
+"""(name of the estimator, name of the case) to why the estimator raises `FitError` there although it accepts each column."""

@@ -21,7 +21,7 @@ from pofx.spaces.numeric import Circle, Grid, Integer, Interval, Positive
 from pofx.spaces.symbolic import Category, Constant, Maybe
 from pofx.spaces.table import Table
 
-FAR = 1e8  # how many scales a tail is followed
+FAR = 1e60  # how many scales a tail is followed; a Student t of half a degree keeps 1e-5 beyond 1e10
 LARGEST = 690.0  # of |log x|, so that exp neither overflows nor underflows
 NEAR_END = 27.0  # of |logit u|: codecs tell no values apart that are nearer to an end
 
@@ -136,9 +136,12 @@ def _line(space: Scalar, x: Tensor, cuts: int) -> Line:
         return Line(space, 0.0, 1.0, torch.unique(torch.cat([inside, ends])))
     y, limit = _unbounded(space, x)
     centre, scale = _centre_and_scale(y)
-    t = torch.asinh((torch.unique(torch.quantile(y, torch.linspace(0, 1, cuts + 1, dtype=torch.float64))) - centre) / scale)
+    t = torch.asinh(
+        (torch.unique(torch.quantile(y, torch.linspace(0, 1, cuts + 1, dtype=torch.float64))) - centre) / scale
+    )
     low, high = (math.asinh(max((-limit - centre) / scale, -FAR)), math.asinh(min((limit - centre) / scale, FAR)))
-    tails = [low, 0.5 * low + 0.5 * float(t[0]), float(t[0]) - 1, float(t[-1]) + 1, 0.5 * high + 0.5 * float(t[-1]), high]
+    first, last = float(t[0]), float(t[-1])
+    tails = [low, 0.9 * first + 0.1 * low, first - 1, last + 1, 0.9 * last + 0.1 * high, high]
     edges = torch.unique(torch.cat([t, torch.tensor(tails, dtype=torch.float64)]))
     return Line(space, centre, scale, edges[(edges >= low) & (edges <= high)])
 

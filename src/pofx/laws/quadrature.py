@@ -77,7 +77,10 @@ def integrate(
 def _rule(density: Callable[[Tensor], Tensor], boxes: Boxes, directions: list[int]) -> Tensor:
     """The tensor-product Gauss-Legendre estimate of each box, `[m]`."""
     nodes, weights = np.polynomial.legendre.leggauss(POINTS.get(len(directions), 4))
-    grid, share = _product(torch.tensor(nodes), len(directions)), _product(torch.tensor(weights), len(directions)).prod(1)
+    grid, share = (
+        _product(torch.tensor(nodes), len(directions)),
+        _product(torch.tensor(weights), len(directions)).prod(1),
+    )
     middle, half = (boxes.low + boxes.high) / 2, (boxes.high - boxes.low) / 2
     points = middle[:, None, :].repeat(1, len(grid), 1)  # [m, q, d]
     points[:, :, directions] += half[:, None, directions] * grid

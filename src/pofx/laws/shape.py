@@ -17,6 +17,8 @@ from pofx.spaces.numeric import Grid, Integer, Interval, Positive, Real
 from pofx.spaces.symbolic import Category, Maybe
 from pofx.spaces.table import Table
 
+ANSWERS = {"marginal", "condition", "cdf", "left_out"}  # capabilities of a model; the others are about data
+
 
 def shapes(subject: Subject) -> Outcome:
     """Law 1."""
@@ -40,7 +42,8 @@ def shapes(subject: Subject) -> Outcome:
             "no rows have no scores": np.shape(model.log_prob(model.sample(0, seed=1))) == (0,),
         }
     if subject.estimator is not None:
-        checks["its capabilities are the estimator's"] = model.capabilities <= subject.estimator.capabilities
+        more = (model.capabilities & ANSWERS) - subject.estimator.capabilities
+        checks[f"what it can answer is declared by its estimator ({', '.join(sorted(more))})"] = not more
     wrong = [what for what, holds in checks.items() if not holds]
     return Outcome(not wrong, f"not so: {'; '.join(wrong)}" if wrong else f"{len(checks)} shapes and types")
 
@@ -50,7 +53,9 @@ def finite(subject: Subject) -> Outcome:
     model = subject.model
     own = score(model, subject.own)
     if not bool(torch.isfinite(own).all()):
-        return Outcome(False, f"{int((~torch.isfinite(own)).sum())} of its own {len(own)} samples have log p = {_odd(own)}")
+        return Outcome(
+            False, f"{int((~torch.isfinite(own)).sum())} of its own {len(own)} samples have log p = {_odd(own)}"
+        )
     if subject.data is not None:
         weights = subject.data.weights
         fitted = score(model, subject.data.values if weights is None else subject.data.values[weights > 0])
@@ -153,7 +158,9 @@ def bounds(subject: Subject) -> Outcome | None:
         "sixteen draws give no lower a bound than one": float(gain.mean()) >= -4 * error,
     }
     wrong = [what for what, holds in checks.items() if not holds]
-    return Outcome(not wrong, f"not so: {'; '.join(wrong)}" if wrong else f"16 draws gain {float(gain.mean()):.3g} nats")
+    return Outcome(
+        not wrong, f"not so: {'; '.join(wrong)}" if wrong else f"16 draws gain {float(gain.mean()):.3g} nats"
+    )
 
 
 def _mean_bound(subject: Subject, rows: object, draws: int) -> Tensor:
@@ -186,7 +193,20 @@ def finite_or_refused(subject: Subject) -> Outcome:
 
 SHAPE = (
     Law(1, "shape", "shapes and types are as promised, and samples lie in the space", shapes, alone=True),
-    Law(2, "finite", "log p is finite on own samples, -inf outside the support, and never NaN", finite_or_refused, alone=True),
-    Law(7, "bound", "a bound grows with draws and stays below the exact value", bounds, alone=True, cases=("correlated",)),
+    Law(
+        2,
+        "finite",
+        "log p is finite on own samples, -inf outside the support, and never NaN",
+        finite_or_refused,
+        alone=True,
+    ),
+    Law(
+        7,
+        "bound",
+        "a bound grows with draws and stays below the exact value",
+        bounds,
+        alone=True,
+        cases=("correlated",),
+    ),
     Law(11, "batch", "a score depends on its own row alone, not on batch size or order", alone, alone=True),
 )

@@ -38,7 +38,7 @@ class Subject:
     model: Model
     estimator: Estimator | None = None
     data: Data | None = None
-    fresh: Data | None = None  # other rows from the same law
+    case: str = ""  # the name of the case that the rows are from
 
     def fit(self, data: Data, *, seed: int = 0) -> Model:
         """A fresh fit to other rows with the same settings."""

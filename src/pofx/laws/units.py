@@ -96,9 +96,7 @@ def other_columns(subject: Subject) -> Outcome:
     """The columns in another order."""
     data, table = _known(subject), subject.table
     order = torch.roll(torch.arange(len(table.names)), 1)
-    space = replace(
-        table, names=tuple(table.names[j] for j in order), spaces=tuple(table.spaces[j] for j in order)
-    )
+    space = replace(table, names=tuple(table.names[j] for j in order), spaces=tuple(table.spaces[j] for j in order))
     model = subject.fit(replace(data, space=space, values=data.values[:, order]))
     return close(
         score(model, data.values[:, order]), score(subject.model, data.values), EXACT, EXACT, "columns in another order"
@@ -125,7 +123,11 @@ def codecs(subject: Subject) -> Outcome:
     return first_failure(
         *(one_codec(c, data.values[:, j], f"column '{codec.table.names[j]}'") for j, c in enumerate(codec.codecs)),
         close(
-            _without_nan(codec.decode(codec.encode(data.values)[0])), _without_nan(data.values), 1e-9, 1e-9, "whole rows"
+            _without_nan(codec.decode(codec.encode(data.values)[0])),
+            _without_nan(data.values),
+            1e-9,
+            1e-9,
+            "whole rows",
         ),
     )
 
@@ -154,7 +156,8 @@ def _without_nan(x: Tensor) -> Tensor:
 UNITS = (
     Law(5, "units", "scaling, shifting and relabelling columns moves log p by exactly -log scale", other_units, space=is_table),
     Law(5, "columns", "the order of the columns does not matter", other_columns,
-        space=lambda space: isinstance(space, Table) and len(space.names) > 1),
-    Law(5, "rows", "the order of the training rows does not matter", other_rows),
+        cases=("correlated", "categories", "groups", "mixed", "collinear")),
+    Law(5, "rows", "the order of the training rows does not matter", other_rows,
+        cases=("normal", "correlated", "circle", "counts", "categories", "maybe", "groups")),
     Law(6, "codec", "codecs invert, and log-volume is the derivative", codecs, space=is_table),
 )  # fmt: skip

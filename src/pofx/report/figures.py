@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from markupsafe import Markup
-from scipy import stats
+from scipy.special import bdtr, bdtrik  # scipy.stats would take a second to load
 
 from pofx.report.svg import BAND, DATA, INK, MODEL, QUIET, canvas, drawing, inline, panel
 from pofx.report.text import number, short
@@ -61,8 +61,14 @@ def merged(shares: tuple[float, ...], rows: int) -> tuple[float, ...]:
 
 def flatness_band(rows: int, bins: int, level: float = 0.99) -> tuple[float, float]:
     """Where the share of `rows` in one of `bins` equal bins lies with probability `level`, if the law is flat."""
-    low, high = stats.binom.interval(level, rows, 1 / bins)
-    return float(low) / rows, float(high) / rows
+    low, high = (_binomial_quantile(q, rows, 1 / bins) for q in ((1 - level) / 2, (1 + level) / 2))
+    return low / rows, high / rows
+
+
+def _binomial_quantile(q: float, n: int, p: float) -> float:
+    """The smallest count whose cumulative probability is at least `q`."""
+    count = float(np.ceil(bdtrik(q, n, p)))
+    return count - 1 if count > 0 and bdtr(count - 1, n, p) >= q else count
 
 
 def flat(

@@ -99,7 +99,7 @@ def _dots(axes: Axes, points: tuple[tuple[float, float], ...], colour: str) -> N
     xy = np.array(points, dtype=float).reshape(-1, 2)
     path = np.empty((3 * len(xy), 2))
     path[0::3], path[1::3], path[2::3] = xy, xy, np.nan
-    alpha = float(np.clip(60 / max(len(xy), 1) ** 0.75, 0.45, 0.85))
+    alpha = float(np.clip(8 / max(len(xy), 1) ** 0.4, 0.6, 0.9))
     axes.plot(path[:, 0], path[:, 1], color=colour, alpha=alpha, linewidth=3.2, solid_capstyle="round")
 
 

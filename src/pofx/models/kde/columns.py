@@ -120,7 +120,7 @@ class Reflected(Smooth):
     def _images(self, rows: Tensor, widths: Tensor) -> list[Tensor]:
         """The row and its mirror images as far as any of them reaches the interval."""
         size = self.high - self.low
-        far = self.kernel.reach * float(widths.max()) / size if widths.numel() else 0.0
+        far = self.kernel.reach * float(widths.detach().max()) / size if widths.numel() else 0.0
         turns = math.ceil((1 + far) / 2)  # an image `turns` periods off is at least 2 turns - 1 sizes away
         shifts = [0.0, *(sign * 2 * size * k for k in range(1, turns) for sign in (-1, 1))]
         mirrored = [2 * self.low - rows, 2 * self.high - rows]

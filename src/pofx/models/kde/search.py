@@ -79,8 +79,7 @@ class Search:
         """Where the climb begins, inside the bounds."""
         spreads, start = self.likelihood.sample.spreads, self.start
         theta = [torch.tensor([start.sensitivity]).double(), torch.log(start.widths / spreads)]
-        if start.mixing is not None and self.root is not None:
-            theta.append(torch.linalg.solve(self.root, start.mixing).reshape(-1))
+        theta.append(self._mixed())
         low, high = np.array(self.bounds()).T
         inside: Array = np.clip(torch.cat(theta).numpy(), low, high)
         return inside
@@ -89,8 +88,7 @@ class Search:
         at = self.start.sensitivity
         first = (at, at) if self.keep else (0.0, 1.0)
         columns = [self._bounds_of(k) for k in range(len(self.start.widths))]
-        mixing = [] if self.root is None else [(-math.inf, math.inf)] * self.root.numel()
-        return [first, *columns, *mixing]
+        return [first, *columns, *self._mixing_bounds()]
 
     def score(self, theta: Tensor) -> Tensor:
         """Mean leave-one-out log-likelihood."""
@@ -134,9 +132,27 @@ class Search:
             return math.log(LEAST_LEAK), math.log(MOST_LEAK)
         return math.log(float(sample.floors[k] / sample.spreads[k])), math.log(WIDEST)
 
+    def _mixed(self) -> Tensor:
+        """T at the start, `[r * r]`."""
+        if self.root is None or self.start.mixing is None:
+            return torch.zeros(0, dtype=torch.float64)
+        relative: Tensor = torch.linalg.solve(self.root, self.start.mixing)
+        return relative.reshape(-1)
+
+    def _mixing_bounds(self) -> list[tuple[float, float]]:
+        if self._is_given:
+            return [(at, at) for at in self._mixed().tolist()]
+        return [(-math.inf, math.inf)] * len(self._mixed())
+
+    @property
+    def _is_given(self) -> bool:
+        return bool(self.fixed[list(self.likelihood.joint)].all())
+
     def _floors(self) -> Tensor:
+        """In spreads; a given covariance stays as it is."""
         at = list(self.likelihood.joint)
-        return self.likelihood.sample.floors[at] / self.likelihood.sample.spreads[at]
+        floors = self.likelihood.sample.floors[at] / self.likelihood.sample.spreads[at]
+        return torch.zeros_like(floors) if self._is_given else floors
 
 
 def climb(searches: list[Search], deadline: Deadline, recorder: Recorder) -> Choice:
@@ -177,11 +193,12 @@ def covariance(mixing: Tensor, floors: Tensor) -> Tensor:
 def inverse_triangle(mixing: Tensor, floors: Tensor) -> Tensor:
     """The inverse of the lower Cholesky factor of the covariance, `[r, r]`."""
     triangle: Tensor = torch.linalg.cholesky(covariance(mixing, floors))
-    return torch.linalg.solve_triangular(triangle, torch.eye(len(triangle), dtype=triangle.dtype), upper=False)
+    inverse: Tensor = torch.linalg.solve_triangular(triangle, torch.eye(len(triangle)).double(), upper=False)
+    return inverse
 
 
 def least_factor(widths: Tensor, floors: Tensor, inverse: Tensor | None, joint_floors: Tensor) -> Tensor:
-    """The local factor below which a column's kernel, given all other columns, would fall under its floor; at most 1."""
+    """The local factor below which a column's kernel, given all others, would fall under its floor; at most 1."""
     ratios = floors / widths
     if inverse is not None:
         ratios = torch.cat([ratios, joint_floors * inverse.square().sum(0).sqrt()])

@@ -52,7 +52,8 @@ def covariance_of(sample: Sample, joint: tuple[int, ...]) -> Tensor:
 def root_of(covariance: Tensor) -> Tensor:
     """The symmetric root, which follows any order of the columns, `[r, r]`."""
     values, vectors = torch.linalg.eigh(covariance)
-    return vectors * values.clamp_min(1e-12).sqrt() @ vectors.T
+    root: Tensor = vectors * values.clamp_min(1e-12).sqrt() @ vectors.T
+    return root
 
 
 def factor_of(bandwidth: Bandwidth, n: float, d: int) -> float:

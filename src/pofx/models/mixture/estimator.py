@@ -29,6 +29,7 @@ from pofx.models.mixture.select import (
     choose,
     fit_members,
     folds_of,
+    grow,
 )
 from pofx.models.mixture.start import fit
 from pofx.spaces.base import Scalar
@@ -96,6 +97,9 @@ class Mixture(Estimator):
             return self._from(start, rows, deadline)
         search = Search(rows, [], self._quick(settings), deadline, recorder)
         shape = self._chosen(search, None if validation is None else ready(validation), seed)
+        if settings.members > 1 and search.folds:
+            large = Search(rows, search.folds[:1], settings, deadline, recorder)
+            shape = grow(large, shape, *self._ranges)
         fitted = fit_members(rows, shape, settings, deadline)
         return mixture(rows.table, pooled(fitted, rows.other_spaces), len(fitted))
 
@@ -144,12 +148,17 @@ class Mixture(Estimator):
             iterations=min(settings.iterations, 200),
         )
 
+    @property
+    def _ranges(self) -> tuple[tuple[int, ...], tuple[float, ...]]:
+        """Numbers of components and strengths of the prior to choose from."""
+        ks = LADDER if self.k == "auto" else (self.k,)
+        return ks, STRENGTHS if self.shrinkage == "auto" else (self._strength,)
+
     def _chosen(self, search: Search, held: Rows | None, seed: int) -> Shape:
         """The shape to fit: as asked for, or chosen."""
-        ks = LADDER if self.k == "auto" else (self.k,)
+        ks, strengths = self._ranges
         real = search.rows.width
         kinds = _kinds(real) if self.covariance == "auto" else (self.covariance,)
-        strengths = STRENGTHS if self.shrinkage == "auto" else (self._strength,)
         starts = [Shape(ks[0], kind, self._strength, self.outliers) for kind in kinds]
         if len(ks) == len(kinds) == len(strengths) == 1:
             return starts[0]

@@ -165,6 +165,32 @@ def choose(search: Search, starts: list[Shape], ks: tuple[int, ...], strengths: 
     return search.best
 
 
+def grow(search: Search, shape: Shape, ks: tuple[int, ...], strengths: tuple[float, ...]) -> Shape:
+    """From the best of small averages to the best of large ones, which bear more components and weaker priors."""
+    if search.deadline.passed():
+        return shape
+    search.score(shape)
+    search.recorder.start("mixture average", None)
+    for _ in range(3):
+        before = search.best
+        _step(search, [replace(before, K=int(K)) for K in _outward(tuple(map(float, ks)), float(before.K), 1)])
+        lower = _outward(strengths, search.best.strength, -1)
+        _step(search, [replace(search.best, strength=strength) for strength in lower])
+        if search.best == before:
+            break
+    search.recorder.finish()
+    return search.best
+
+
+def _step(search: Search, candidates: list[Shape]) -> None:
+    """Candidates in order, while each is better than all before."""
+    for shape in candidates:
+        if shape in search.scores or search.deadline.passed() or len(search.rows) < shape.K:
+            return
+        if search.score(shape) < search.scores[search.best]:
+            return
+
+
 def _climb(search: Search, shape: Shape, ks: tuple[int, ...]) -> None:
     """Up the ladder until the score has fallen twice in a row, or is too far behind another structure to catch up."""
     scores: list[float] = []

@@ -170,7 +170,7 @@ _COUNTED = (  # columns with a lowest value and no highest
     Family(
         "zero_inflated_poisson",
         Frame.COUNT,
-        (MEAN, Parameter("zero", Role.SHARE)),
+        (MEAN, Parameter("zero", Role.SHARE, lambda floor: (1e-6, 1 - 1e-6))),
         _inflated_poisson,
         _InflatedPoisson,
         _inflated_start,

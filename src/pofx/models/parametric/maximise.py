@@ -21,7 +21,7 @@ STEPS = 100
 Objective = Callable[[Tensor], Tensor]  # [K] -> a number to make small
 _CURVED = (Role.SCALE, Role.SHAPE, Role.SHARE)  # climbed on the log or logit scale
 LONGEST = 2.0  # a step, where positive parameters are climbed on the log scale
-FLAT = 1e-13  # nats a row that a step may promise and be the last
+FLAT = 1e-12  # nats a row that a step may promise and be the last
 FIRST_CLIMB = 20_000  # distinct values above which a first climb uses only about so many
 
 
@@ -97,7 +97,7 @@ def _newton(gradient: Tensor, hessian: Tensor, held: Tensor) -> Tensor:
     """A downhill step `[K]`, zero in the coordinates that are held at a bound."""
     move = (~held).to(gradient.dtype)
     values, vectors = torch.linalg.eigh(hessian * move[:, None] * move[None, :])
-    size = values.abs().clamp_min(1e-9 * max(float(values.abs().max()), 1e-6))
+    size = values.abs().clamp_min(1e-13 * max(float(values.abs().max()), 1e-3))
     step: Tensor = -(vectors @ ((vectors.T @ (gradient * move)) / size)) * move
     return step * min(1.0, LONGEST / max(float(step.norm()), 1e-300))
 
