@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+from tests.laws import toys
 
 from pofx.codecs.scalar import Log
 from pofx.core.estimator import Estimator
@@ -17,7 +18,6 @@ from pofx.laws.subject import Subject
 from pofx.laws.units import one_codec
 from pofx.spaces.numeric import Positive, Real
 from pofx.spaces.table import Table
-from tests.laws import toys
 
 LAW = {law.name: law for law in LAWS}
 

@@ -62,7 +62,7 @@ def mixed(n: int, seed: int = 0) -> torch.Tensor:
 
 @pytest.fixture(scope="module")
 def fitted() -> Any:
-    return ONLY.fit(Data(TABLE, mixed(200)))
+    return ONLY.fit(Data(TABLE, mixed(120)))
 
 
 def test_it_is_the_product_of_its_marginals(fitted: Any) -> None:
@@ -75,7 +75,7 @@ def test_it_is_the_product_of_its_marginals(fitted: Any) -> None:
 
 
 def test_each_column_is_a_fit_of_its_own(fitted: Any) -> None:
-    x = mixed(200)
+    x = mixed(120)
     alone = Parametric(family=fitted.inner.factors[list(fitted.inner.space.names).index("positive")].family)
     own = alone.fit(Data(TABLE.select(["positive"]), x[:, 2:3]))
     torch.testing.assert_close(
@@ -89,7 +89,7 @@ def test_missing_and_spikes_have_mass_one(fitted: Any) -> None:
     seen = float(torch.trapezoid(one.log_prob(grid).exp(), grid[:, 0]))
     atoms = float(one.log_prob(torch.tensor([[math.nan], [0.0]]).double()).exp().sum())
     assert seen + atoms == pytest.approx(1.0, abs=1e-4)
-    assert seen == pytest.approx(0.72, abs=0.08)
+    assert seen == pytest.approx(0.72, abs=0.1)
 
 
 def test_samples_look_like_the_rows(fitted: Any) -> None:
@@ -167,7 +167,7 @@ def test_a_column_whose_value_never_comes_gets_a_plain_law() -> None:
 
 
 def test_a_spent_budget_still_gives_every_column_a_model() -> None:
-    m = Independent().fit(Data(TABLE, mixed(50)), plan=Plan(seconds=0.0))
+    m = Independent().fit(Data(TABLE, mixed(20)), plan=Plan(seconds=0.0))
     assert bool(torch.isfinite(m.log_prob(mixed(20, seed=1))).all())
 
 

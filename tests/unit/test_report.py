@@ -22,7 +22,7 @@ from pofx.report import text, words
 from pofx.report.document import render, write_report
 from pofx.report.figures import flatness_band
 from pofx.report.marginals import overlap
-from pofx.report.pairs import levels
+from pofx.report.pairs import is_geometric, levels
 from pofx.report.ticks import dates, powers, round_numbers
 from pofx.runs.layout import RunFolder
 from pofx.runs.records import ColumnEvidence, ColumnRow, Evidence, Failure, PairEvidence, Rows, Run
@@ -301,6 +301,21 @@ def test_levels_do_not_depend_on_how_the_grid_is_spaced() -> None:
         log_density = stats.norm.logpdf(x)[None, :] + stats.norm.logpdf(even)[:, None]
         found.append(levels(log_density, x, even, (0.9,))[0])
     assert found[0] == pytest.approx(found[1], abs=0.03)
+
+
+def test_a_geometric_grid_is_drawn_on_a_log_scale_and_regions_are_those_of_the_log() -> None:
+    assert is_geometric(np.geomspace(0.1, 1e4, 48))
+    assert not is_geometric(np.linspace(0.1, 1e4, 48))
+    assert not is_geometric(np.linspace(0.1, 0.15, 48))
+    x, y = np.geomspace(1e-3, 1e3, 60), np.linspace(-4, 4, 50)
+    log_density = stats.lognorm.logpdf(x, 1.5)[None, :] + stats.norm.logpdf(y)[:, None]
+    rows = tuple(tuple(row) for row in log_density.tolist())
+    points = tuple((float(a), 0.0) for a in x)
+    heavy = PairEvidence("x", "y", points, points, tuple(x.tolist()), tuple(y.tolist()), rows)
+    plain = dataclasses.replace(heavy, grid_x=(), grid_y=(), log_density=())
+    found = outline(render(*bare(pairs=(heavy, plain)))).text
+    assert "0.01" in found
+    assert "100" in found
 
 
 def test_flatness_band_holds_99_in_100_bars() -> None:

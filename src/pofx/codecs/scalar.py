@@ -213,15 +213,20 @@ class Split(ColumnCodec):
 
     @property
     def parts(self) -> tuple[tuple[str, Scalar], ...]:
-        flags = (0, 1, *range(2, 2 + len(self.space.atoms)))
+        flags = tuple(flag for flag in range(2 + len(self.space.atoms)) if flag != 1 or self.space.missing)
         return ((" is", Category(flags, open=False)), *self.inner.parts)
+
+    @property
+    def _skipped(self) -> int:
+        """A column that is never missing has no flag 1: no model may give probability to what cannot be."""
+        return 0 if self.space.missing else 1
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         flag = self.space.flag(x)
         regular = flag == 0
         z = torch.full((len(x), 1 + len(self.inner.parts)), MISSING, dtype=torch.float64, device=x.device)
         volume = torch.zeros_like(x)
-        z[:, 0] = flag
+        z[:, 0] = torch.where(flag > 1, flag - self._skipped, flag)
         if bool(regular.any()):
             inner, inner_volume = self.inner.encode(x[regular])
             z[regular, 1:] = inner
@@ -229,7 +234,7 @@ class Split(ColumnCodec):
         return z, volume
 
     def decode(self, z: Tensor) -> Tensor:
-        flag = z[:, 0]
+        flag = torch.where(z[:, 0] > 0, z[:, 0] + self._skipped, z[:, 0])
         x = self.inner.decode(torch.nan_to_num(z[:, 1:]))
         x = torch.where(flag == 1, torch.full_like(x, MISSING), x)
         for k, atom in enumerate(self.space.atoms):

@@ -18,6 +18,7 @@ from pofx.spaces.table import Table
 PAIRS = 6
 POINTS = 600
 GRID = 48
+HEAVY = 30  # a tail this many times the median is looked at on a log scale
 
 
 def pair_evidence(model: Model, test: Tensor, drawn: Tensor, *, seed: int) -> tuple[PairEvidence, ...]:
@@ -81,6 +82,8 @@ def _axis(values: np.ndarray) -> np.ndarray:
     low, high = np.quantile(values, [0.005, 0.995])
     if not high > low:
         low, high = values.min() - 0.5, values.max() + 0.5
+    if low > 0 and high > HEAVY * np.median(values):
+        return np.geomspace(low, high, GRID)  # the report draws it on a log scale
     margin = 0.05 * (high - low)
     low = low - margin if values.min() <= 0 else max(low - margin, values.min() * 0.5)
     return np.linspace(low, high + margin, GRID)

@@ -126,7 +126,8 @@ def _codes(x: Tensor) -> Tensor:
     known = x[~torch.isnan(x)]
     if not len(known):
         return torch.zeros_like(x)
-    return torch.tanh((x - known.median()) / known.std(correction=0).clamp_min(1e-300)).nan_to_num(-2.0)
+    code: Tensor = torch.tanh((x - known.median()) / known.std(correction=0).clamp_min(1e-300)).nan_to_num(-2.0)
+    return code
 
 
 def _z(accept: Tensor, changes: Tensor) -> Tensor:
@@ -134,4 +135,5 @@ def _z(accept: Tensor, changes: Tensor) -> Tensor:
     moves = accept[:, None] * changes
     effective = moves.abs().sum(0) ** 2 / (moves**2).sum(0).clamp_min(1e-300)
     z = moves.mean(0).abs() / (moves.std(0).clamp_min(1e-300) / len(moves) ** 0.5)
-    return z[(effective > ENOUGH) | torch.isnan(z)]
+    kept: Tensor = z[(effective > ENOUGH) | torch.isnan(z)]
+    return kept

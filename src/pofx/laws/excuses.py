@@ -5,10 +5,13 @@ from __future__ import annotations
 EXCUSES: dict[tuple[str, str, str], str] = {}
 """(name of the law, name of the estimator, name of the case) to why the estimator cannot keep the law there."""
 
+COSTLY: dict[str, tuple[str, ...]] = {"stacking": ("few", "tiny", "category", "groups")}
+"""Estimators that fit many others, which are tried on these cases only; their parts are tried on all."""
+
 REFUSED: dict[tuple[str, str], str] = {
     ("gaussian", "category"): "labels alone have no covariance: the error sends the user to 'independent'",
     ("gaussian", "categories"): "labels alone have no covariance: the error sends the user to 'independent'",
     ("student_t", "category"): "labels alone have no covariance: the error sends the user to 'independent'",
     ("student_t", "categories"): "labels alone have no covariance: the error sends the user to 'independent'",
 }
-"""(name of the estimator, name of the case) to why the estimator raises `FitError` there although it accepts each column."""
+"""(name of the estimator, name of the case) to why it raises `FitError` there although it accepts each column."""

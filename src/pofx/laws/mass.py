@@ -1,4 +1,4 @@
-"""Laws 3 and 4, and those of marginals, conditionals and the cumulative distribution: what probabilities must add up to."""
+"""Laws 3 and 4, and those of marginals, conditionals and distribution functions: what probabilities add up to."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from pofx.laws.subject import (
 )
 from pofx.likelihood import Likelihood
 from pofx.spaces.base import Scalar
-from pofx.spaces.numeric import Circle, Grid, Integer, Interval, Positive, Real
+from pofx.spaces.numeric import Grid, Integer, Interval, Positive, Real
 from pofx.spaces.symbolic import Date
 from pofx.spaces.table import Table
 
@@ -46,7 +46,7 @@ def samples(subject: Subject) -> Outcome:
     """Law 4."""
     if columns_between(1, 2)(subject.model.space):
         return first_failure(_counted(subject), balance(subject.model, DRAWS, ALARM))
-    return balance(subject.model, DRAWS, ALARM)
+    return balance(subject.model, DRAWS // 2, ALARM)
 
 
 def _counted(subject: Subject) -> Outcome:
@@ -125,7 +125,7 @@ def condition(subject: Subject) -> Outcome | None:
         frame = user_rows(table.select(known), x[:, places])
         given = torch.stack(
             [
-                score(model.condition({name: frame[name][i] for name in known}), x[i : i + 1, others])[0]  # type: ignore[index]
+                score(model.condition({name: frame[name][i] for name in known}), x[i : i + 1, others])[0]
                 for i in range(len(x))
             ]
         )

@@ -8,8 +8,13 @@ from typing import Any
 
 import numpy as np
 from scipy import stats
+from scipy.special import logsumexp
+from sklearn.mixture import GaussianMixture
+from sklearn.neighbors import KernelDensity
 
 from pofx.data.dataset import Data
+
+Rows = np.ndarray[Any, np.dtype[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -19,18 +24,89 @@ class Oracle:
     Args:
         name: who says so.
         case: on which data.
-        log_prob: the data to the log-probabilities of their own rows `[n]`.
+        log_prob: rows `[n, d]` to their log-probabilities under the fit to themselves `[n]`.
         settings: fields of the estimator that make the two comparable.
         tolerance: relative and absolute.
     """
 
     name: str
     case: str
-    log_prob: Callable[[Data], Any]
+    log_prob: Callable[[Rows], Rows]
     settings: Mapping[str, Any] = field(default_factory=dict)
     tolerance: float = 1e-9
 
+    def __call__(self, data: Data) -> Rows:
+        return self.log_prob(data.values.numpy())
 
-ORACLES: dict[str, tuple[Oracle, ...]] = {}
 
-FIXED: dict[str, dict[str, Any]] = {}
+def _multivariate_normal(x: Rows) -> Rows:
+    law = stats.multivariate_normal(x.mean(0), np.cov(x.T, bias=True))
+    return np.asarray(law.logpdf(x))
+
+
+def _normals(x: Rows) -> Rows:
+    return np.asarray(stats.norm(x.mean(0), x.std(0)).logpdf(x).sum(1))
+
+
+def _student(x: Rows) -> Rows:
+    return np.asarray(stats.t(*stats.t.fit(x[:, 0], fdf=5.0)).logpdf(x[:, 0]))
+
+
+def _gamma(x: Rows) -> Rows:
+    return np.asarray(stats.gamma(*stats.gamma.fit(x[:, 0], floc=0)).logpdf(x[:, 0]))
+
+
+def _poisson(x: Rows) -> Rows:
+    return np.asarray(stats.poisson(x.mean()).logpmf(x[:, 0]))
+
+
+def _scipy_kde(x: Rows) -> Rows:
+    return np.asarray(stats.gaussian_kde(x[:, 0], 0.5 / x.std(ddof=1)).logpdf(x[:, 0]))
+
+
+def _sklearn_kde(x: Rows) -> Rows:
+    return np.asarray(KernelDensity(bandwidth=0.5 * 5**0.5, kernel="epanechnikov").fit(x).score_samples(x))
+
+
+def _written_out_kde(x: Rows) -> Rows:
+    each = stats.norm.logpdf(x[:, None, :], x[None, :, :], np.array([0.5, 20.0])).sum(2)
+    return np.asarray(logsumexp(each, 1) - np.log(len(x)))
+
+
+def _sklearn_mixture(x: Rows) -> Rows:
+    fitted = GaussianMixture(2, tol=1e-12, max_iter=5000, reg_covar=0.0, n_init=5, random_state=0).fit(x)
+    return np.asarray(fitted.score_samples(x))
+
+
+_TWO = {
+    "k": 2,
+    "covariance": "full",
+    "shrinkage": 1e-9,
+    "outliers": False,
+    "members": 1,
+    "tolerance": 1e-12,
+    "max_iterations": 5000,
+}
+
+ORACLES: dict[str, tuple[Oracle, ...]] = {
+    "gaussian": (
+        Oracle("scipy's multivariate normal", "correlated", _multivariate_normal),
+        Oracle("scipy's normal in each column", "correlated", _normals, {"covariance": "diagonal"}),
+    ),
+    "student_t": (Oracle("scipy's t", "normal", _student, {"freedom": 5.0}, 1e-3),),
+    "parametric": (
+        Oracle("scipy's normal", "normal", _normals, {"family": "normal"}),
+        Oracle("scipy's gamma", "positive", _gamma, {"family": "gamma"}, 1e-6),
+        Oracle("scipy's Poisson", "counts", _poisson, {"family": "poisson"}, 1e-7),
+    ),
+    "kde": (
+        Oracle("scipy's gaussian_kde", "normal", _scipy_kde, {"bandwidth": 0.5}),
+        Oracle("scikit-learn's Epanechnikov", "normal", _sklearn_kde, {"bandwidth": 0.5, "kernel": "epanechnikov"}),
+        Oracle("the sum written out", "correlated", _written_out_kde, {"bandwidth": (0.5, 20.0)}),
+    ),
+    "mixture": (Oracle("scikit-learn's GaussianMixture", "normal", _sklearn_mixture, _TWO, 1e-4),),
+    "stacking": (Oracle("its only part", "correlated", _multivariate_normal, {"parts": ("gaussian",)}),),
+}
+
+FIXED: dict[str, dict[str, Any]] = {"kde": {"bandwidth": 0.4}}
+"""Settings under which an estimator chooses nothing, for the law on left-out rows."""

@@ -1,7 +1,8 @@
 """Adaptive integration of a density over boxes in any small number of dimensions, all boxes of a level at once.
 
-A box is measured by a Gauss-Legendre rule and again by the same rule on its 2^d halves; where the two disagree the halves
-are divided further. Steps and kinks therefore cost only the boxes that they cross. Cost: O(evaluations), at most `most`.
+A box is measured by a Gauss-Legendre rule and again by the same rule on its 2^d halves; where the two disagree the
+halves are divided further. Steps and kinks therefore cost only the boxes that they cross. Cost: O(evaluations), at most
+about `most`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import numpy as np
 import polars as pl
 import torch
@@ -32,7 +31,7 @@ def shapes(subject: Subject) -> Outcome:
         "samples lie in the space": bool(space.contains(subject.own).all()),
         "samples read back lie in the space": bool(space.contains(read).all()),
         "no rows may be drawn": tuple(model.draw(0, seed=1).shape) == (0, *space.event_shape),
-        "free_parameters is a number >= 0": isinstance(model.free_parameters, int) and model.free_parameters >= 0,
+        "free_parameters is a number >= 0": type(model.free_parameters) is int and model.free_parameters >= 0,
     }
     if model.likelihood is Likelihood.EXACT:
         scores = model.log_prob(shown)
@@ -97,7 +96,6 @@ def _outside(subject: Subject) -> Outcome:
         if bad is None:
             continue
         frame = user_rows(space, good)
-        assert isinstance(frame, pl.DataFrame)
         frame = frame.with_columns(pl.Series(space.names[j], [bad] * len(good)))
         scores = subject.model.log_prob(frame)
         if not bool((scores == -np.inf).all()):
@@ -176,7 +174,6 @@ def missing_is_refused(subject: Subject) -> Outcome:
         if kind.may_be_missing or not isinstance(kind, Real | Positive | Interval | Integer | Category):
             continue
         frame = user_rows(space, subject.rows[:2])
-        assert isinstance(frame, pl.DataFrame)
         frame = frame.with_columns(pl.Series(space.names[j], [None, None], dtype=frame[space.names[j]].dtype))
         try:
             scores = subject.model.log_prob(frame)

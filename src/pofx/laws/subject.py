@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import polars as pl
 import torch
@@ -100,7 +101,7 @@ class Law:
     once: bool = False
 
 
-def user_rows(space: Space, x: Tensor) -> pl.DataFrame | object:
+def user_rows(space: Space, x: Tensor) -> Any:
     """Rows in the user's form, without the rounding that `show` does to dates."""
     if not isinstance(space, Table):
         return space.show(x)

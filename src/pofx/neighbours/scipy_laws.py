@@ -132,7 +132,7 @@ class Kernels(Law):
         self.original = kde
         self.record = {
             "kind": "kde",
-            "rows": torch.tensor(kde.dataset, dtype=torch.float64),
+            "rows": torch.tensor(np.ascontiguousarray(kde.dataset), dtype=torch.float64),  # as a file has them
             "weights": torch.tensor(kde.weights, dtype=torch.float64),
             "factor": float(kde.factor),
         }

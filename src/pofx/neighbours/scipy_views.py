@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from functools import cached_property
+from typing import Any, cast
 
 import numpy as np
 from scipy.stats import rv_continuous, rv_discrete
+from torch import Tensor
 
 from pofx.core.contract import Model
+from pofx.core.panels import NODES, WEIGHTS
 from pofx.errors import SpaceError
+from pofx.models.inverse_cdf import inverse_cdf
 from pofx.neighbours.shapes import table_of_numbers
 from pofx.spaces.base import Measure, Scalar
 from pofx.spaces.numeric import Circle, Integer, Interval, Positive
@@ -41,6 +45,31 @@ class ContinuousView(rv_continuous):  # type: ignore[misc]  # SciPy is untyped
 
     def _rvs(self, size: Any = None, random_state: Any = None) -> Any:
         return _draw(self.pofx_model, size, random_state)
+
+    def _stats(self) -> tuple[float, float, float, float]:
+        """Mean, variance, skewness and excess kurtosis; finite numbers of no meaning where they do not exist."""
+        x, mass, _ = self._table
+        mean = float((mass * x).sum())
+        variance, third, fourth = (float((mass * (x - mean) ** k).sum()) for k in (2, 3, 4))
+        return mean, variance, third / variance**1.5, fourth / variance**2 - 3
+
+    def _munp(self, n: int) -> float:
+        x, mass, _ = self._table
+        return float((mass * x**n).sum())
+
+    def _entropy(self) -> float:
+        _, mass, log_density = self._table
+        return float(-(mass * log_density).sum())
+
+    @cached_property
+    def _table(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Points, their shares of the mass, and the log-density there: a quadrature rule made for this density."""
+        table = inverse_cdf(self.pofx_model)
+        edges, log_density = cast(Tensor, table.edges), cast(Tensor, table.log_density)
+        left, width = edges[:-1, None], edges.diff()[:, None]
+        x, mass = left + 0.5 * width * (1 + NODES), 0.5 * width * WEIGHTS * log_density.exp()  # [p, 16]
+        seen = mass > 0
+        return x[seen].numpy(), mass[seen].numpy(), log_density[seen].numpy()
 
 
 class DiscreteView(rv_discrete):  # type: ignore[misc]

@@ -18,7 +18,7 @@ from torch.distributions import Distribution
 from pofx.core.contract import Density, Model
 from pofx.errors import LikelihoodError, SpaceError
 from pofx.neighbours.shapes import columns
-from pofx.neighbours.torch_laws import Record, drawing_from, made_from, outcomes, record_of
+from pofx.neighbours.torch_laws import Record, drawing_from, made_from, outcomes, possible, record_of
 from pofx.neighbours.torch_view import ModelDistribution
 from pofx.rng import generator as new_generator
 from pofx.spaces.base import Scalar
@@ -83,7 +83,7 @@ class _TorchLaw(Density):
 
     def _log_prob(self, x: Tensor, given: Tensor | None) -> Tensor:
         value = self._value(x)
-        inside = self._supported(value)
+        inside = possible(self.distribution, value.detach())
         scores = self.distribution.log_prob(value if bool(inside.all()) else value[inside]).to(torch.float64)
         if scores.shape != (int(inside.sum()),):
             raise LikelihoodError(
@@ -105,13 +105,6 @@ class _TorchLaw(Density):
         """Rows `[n, d]` as torch wants them, `[n, *event_shape]`, ends of the support moved just inside it."""
         value = _inside(x.to(self._dtype), _spaces(self))
         return value if self.distribution.event_shape else value[:, 0]
-
-    def _supported(self, value: Tensor) -> Tensor:
-        """Which rows have a probability, `[n]`: a row of counts may sum to something impossible."""
-        support = self.distribution.support
-        assert support is not None  # outcomes() has read it
-        inside: Tensor = support.check(value.detach())
-        return inside
 
 
 class TorchDensity(_TorchLaw):

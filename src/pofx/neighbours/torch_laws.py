@@ -123,6 +123,17 @@ def outcomes(distribution: Distribution) -> list[Scalar]:
     return spaces
 
 
+def possible(distribution: Distribution, value: Tensor) -> Tensor:
+    """Which rows are outcomes, `[n, *event_shape] -> [n]`."""
+    support = distribution.support
+    assert support is not None  # outcomes() has read it
+    inside: Tensor = support.check(value)
+    leaf = _leaf(distribution)
+    if isinstance(leaf, td.Multinomial):  # torch checks only that there are not too many
+        inside = inside & (value.sum(-1) == leaf.total_count)
+    return inside
+
+
 def _leaf(distribution: Any) -> Any:
     if isinstance(distribution, td.Independent):
         return _leaf(distribution.base_dist)

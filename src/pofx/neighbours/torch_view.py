@@ -30,6 +30,9 @@ class ModelDistribution(Distribution):
         scalar = self._table.layout == "vector"
         super().__init__(Size(), Size() if scalar else Size([len(self._table.names)]), validate_args=False)
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({type(self.pofx_model).__name__} of {', '.join(self._table.names)})"
+
     @property
     def arg_constraints(self) -> dict[str, Constraint]:
         """None: a fitted model has no parameters to check."""

@@ -117,7 +117,9 @@ def value(x: Any) -> str:
     """A cell of the data as text: floats to six digits, nothing as `missing`."""
     if x is None or (isinstance(x, float) and math.isnan(x)):
         return MISSING
-    return f"{x:.6g}".replace("-", "−") if isinstance(x, float) else str(x)
+    if not isinstance(x, float):
+        return str(x)
+    return (f"{x:.0f}" if 1e5 <= abs(x) < 1e15 else f"{x:.6g}").replace("-", "−")
 
 
 def short(text: str, longest: int) -> str:

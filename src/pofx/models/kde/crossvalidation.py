@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 
 from pofx.models.kde.columns import Smooth, log_label_kernel, smooth_column
-from pofx.models.kde.features import Features
+from pofx.models.kde.features import Features, row_log_sums
 from pofx.models.kde.model import PRIOR
 from pofx.models.kde.sample import Sample
 from pofx.spaces.symbolic import Category
 
-QUERIES, CENTRES = 1000, 3000
+QUERIES, CENTRES = 1000, 2000
 FEW_LABELS = 48  # categories with more are compared pair by pair
 
 
@@ -65,7 +65,7 @@ class LeaveOneOut:
             self._add_joint(features, inverse, factors)
         pairs = self._without_self(features.total())
         weight = self.counts.sum() - self.left[: self.q]
-        return torch.logsumexp(pairs, 1) + features.only_query - torch.log(weight)
+        return row_log_sums(pairs) + features.only_query - torch.log(weight)
 
     def _without_self(self, pairs: Tensor) -> Tensor:
         """What is left of each scored row's own kernel: that of its ties which stay."""
@@ -73,7 +73,8 @@ class LeaveOneOut:
         counts = self.counts[: self.q]
         rest = counts - self.left[: self.q]
         own = pairs[at, at] - torch.log(counts) + torch.log(rest.clamp_min(torch.finfo(rest.dtype).tiny))
-        return pairs.index_put((at, at), torch.where(rest > 0, own, -torch.inf))
+        pairs[at, at] = torch.where(rest > 0, own, -torch.inf)
+        return pairs
 
     def mean(self, values: Tensor) -> Tensor:
         """Over the scored rows, as often as they count."""

@@ -8,9 +8,13 @@ Good to some 1e-12 near the rows, which is plenty for choosing bandwidths; score
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
+
+
+FAINT = -80.0  # a term so far below the largest does not count; exponentials that underflow are ten times as slow
 
 
 @dataclass(eq=False)
@@ -51,12 +55,40 @@ class Features:
         self.of_query.append(torch.nn.functional.one_hot(x.long(), size) * gain[:, None])
         self.of_row.append(torch.nn.functional.one_hot(rows.long(), size).to(gain.dtype))
 
+    @property
+    def width(self) -> int:
+        """Length of a feature vector."""
+        return sum(piece.shape[1] for piece in self.of_query) + 1
+
     def total(self) -> Tensor:
-        """The sum, without what depends on the query only, `[q, m]`."""
-        pairs = torch.zeros(self.queries, self.rows, dtype=torch.float64)
-        if self.of_query:
-            pairs = torch.cat(self.of_query, 1) @ torch.cat(self.of_row, 1).T
-        pairs = pairs + self.only_row
+        """The sum, without what depends on the query only, `[q, m]`; nobody else's, so it may be changed."""
+        one = torch.ones(self.queries, 1, dtype=torch.float64)
+        alone = torch.as_tensor(self.only_row, dtype=torch.float64).expand(self.rows)[:, None]
+        pairs = torch.cat([*self.of_query, one], 1) @ torch.cat([*self.of_row, alone], 1).T
         for piece in self.by_pair:
             pairs = pairs + piece
         return pairs
+
+
+class _LogSumExp(torch.autograd.Function):
+    """Over the last axis, with one exponential for value and gradient: what the search spends its time on."""
+
+    @staticmethod
+    def forward(ctx: Any, pairs: Tensor) -> Tensor:
+        top = pairs.amax(1, keepdim=True)
+        terms = (pairs - top).clamp_min_(FAINT).exp_()
+        total = terms.sum(1)
+        ctx.save_for_backward(terms, total)
+        return torch.log(total) + top[:, 0]
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        terms, total = ctx.saved_tensors
+        shares: Tensor = terms * (gradients[0] / total)[:, None]
+        return shares
+
+
+def row_log_sums(pairs: Tensor) -> Tensor:
+    """`logsumexp` over the last axis, `[q, m] -> [q]`; some entry of each row must be finite."""
+    sums: Tensor = _LogSumExp.apply(pairs)  # type: ignore[no-untyped-call]
+    return sums

@@ -178,7 +178,7 @@ def climb(searches: list[Search], deadline: Deadline, recorder: Recorder) -> Cho
         if deadline.passed():
             raise StopIteration
 
-    limits = {"maxiter": STEPS, "maxfun": 2 * STEPS}
+    limits = {"maxiter": STEPS, "maxfun": 2 * STEPS, "ftol": 1e-7, "gtol": 1e-4}
     minimize(loss, first, jac=True, method="L-BFGS-B", bounds=bounds, callback=after_step, options=limits)
     r = len(search.likelihood.joint)
     free = sum(low < high for low, high in bounds) - r * (r - 1) // 2  # M and M times a rotation are the same

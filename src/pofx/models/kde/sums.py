@@ -14,6 +14,8 @@ from pofx.models.kde.product import Product
 
 QUERIES, ROWS = 256, 1024  # a block of pairs: 2 MB a matrix, which stays in a processor's cache
 
+FAINT = -700.0  # of terms so far below the largest none counts; exponentials that underflow are ten times as slow
+
 LogBases = tuple[Tensor | None, ...]
 
 
@@ -58,10 +60,10 @@ def log_pairs(x: Tensor, product: Product, part: slice, bases: LogBases) -> Tens
 def log_sum_exp(values: Tensor) -> Tensor:
     """Over the last axis; rows of nothing but `-inf` give `-inf`, with gradient zero."""
     top = values.detach().amax(-1)
-    top = torch.where(torch.isfinite(top), top, 0.0)
-    total = torch.exp(values - top[..., None]).sum(-1)
-    none = total == 0
-    return torch.where(none, -torch.inf, torch.log(torch.where(none, 1.0, total)) + top)
+    none = torch.isneginf(top)
+    top = torch.where(none, 0.0, top)
+    total = torch.exp((values - top[..., None]).clamp_min(FAINT)).sum(-1)
+    return torch.where(none, -torch.inf, torch.log(total) + top)
 
 
 def _complete(x: Tensor, product: Product, skip: Tensor | None, bases: LogBases) -> Tensor:

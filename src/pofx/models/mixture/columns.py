@@ -1,8 +1,8 @@
 """Expectation-maximisation for the columns that are not real: what each stores of its data, and its M-step.
 
-Every component begins with `strength` pseudo-rows drawn like the whole column (the conjugate prior centred on the overall
-frequencies), so that no probability is ever 0 and small components lean on the whole. Rounded Gaussians are fitted by
-the exact EM for grouped data (Dempster, Laird and Rubin 1977, section 4.2). Responsibilities are `[K, b]`.
+Every component begins with `strength` pseudo-rows drawn like the whole column (the conjugate prior centred on the
+overall frequencies), so that no probability is ever 0 and small components lean on the whole. Rounded Gaussians are
+fitted by the exact EM for grouped data (Dempster, Laird and Rubin 1977, section 4.2). Responsibilities are `[K, b]`.
 """
 
 from __future__ import annotations

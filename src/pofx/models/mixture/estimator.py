@@ -97,10 +97,13 @@ class Mixture(Estimator):
             return self._from(start, rows, deadline)
         search = Search(rows, [], self._quick(settings), deadline, recorder)
         shape = self._chosen(search, None if validation is None else ready(validation), seed)
+        already: list[Components] = []
         if settings.members > 1 and search.folds:
-            large = Search(rows, search.folds[:1], settings, deadline, recorder)
-            shape = grow(large, shape, *self._ranges)
-        fitted = fit_members(rows, shape, settings, deadline)
+            half = replace(settings, members=(settings.members + 1) // 2)
+            search = Search(rows, search.folds[:1], half, deadline, recorder)
+            shape = grow(search, shape, *self._ranges)
+            already = search.kept.get(shape, [])
+        fitted = fit_members(rows, shape, settings, deadline, already)
         return mixture(rows.table, pooled(fitted, rows.other_spaces), len(fitted))
 
     def _from(self, start: Model, rows: Rows, deadline: Deadline) -> Model:

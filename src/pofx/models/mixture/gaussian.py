@@ -112,7 +112,8 @@ class Gaussians:
         if self.kind in ("diagonal", "spherical"):
             return self.variances().rsqrt()
         identity = torch.eye(self.width, dtype=self.lower.dtype, device=self.lower.device)
-        return torch.linalg.solve_triangular(self.lower, identity.expand_as(self.lower), upper=False).mT
+        inverse: Tensor = torch.linalg.solve_triangular(self.lower, identity.expand_as(self.lower), upper=False)
+        return inverse.mT
 
     def _distances(self, x: Tensor, factor: Tensor, centre: Tensor) -> Tensor:
         """Squared Mahalanobis distances `[b, K]` of centred rows."""

@@ -1,8 +1,8 @@
 """One column within each of K components: a category, a whole number, or an angle, independent of the other columns.
 
 - Category: a probability a label.
-- Integer: a Gaussian rounded to whole numbers, with its tails beyond `low` and `high` put into the end cells, mixed with
-  a table of probabilities for levels seen in training. Exactly normalised over low..high.
+- Integer: a Gaussian rounded to whole numbers, with its tails beyond `low` and `high` put into the end cells, mixed
+  with a table of probabilities for levels seen in training. Exactly normalised over low..high.
 - Circle: von Mises (Mardia and Jupp, Directional Statistics, 2000).
 
 NaN means "there is no value here" and scores 0. Cost O(n K), special functions once a distinct whole number only.
@@ -178,7 +178,8 @@ def log_interval(low: Tensor, high: Tensor) -> Tensor:
     flip = low + high > 0  # work in the left tail, where nothing cancels
     a, b = torch.where(flip, -high, low), torch.where(flip, -low, high)
     log_a, log_b = torch.special.log_ndtr(a), torch.special.log_ndtr(b)
-    return log_b + torch.log(-torch.expm1(log_a - log_b))
+    ratio: Tensor = torch.expm1(log_a - log_b)
+    return log_b + torch.log(-ratio)
 
 
 def _draw_codes(log_shares: Tensor, component: Tensor, generator: torch.Generator) -> Tensor:

@@ -9,7 +9,7 @@ that is what is fitted in the end: averaging pays most where single fits vary mo
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -24,7 +24,7 @@ from pofx.training.plan import Deadline
 from pofx.training.recorder import Recorder
 
 LADDER = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
-STRENGTHS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
+STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 HELD_OUT = 600  # rows that are enough to choose by, if there are as many
 LOOKED_AT = 50_000  # rows that choices are made on
 CLEARLY = 3.0  # standard errors behind the leader at which a candidate is given up
@@ -58,6 +58,7 @@ class Search:
     recorder: Recorder
     scores: dict[Shape, float] = field(default_factory=dict)
     leader: list[Tensor] = field(default_factory=list)  # held-out log-densities of the best candidate, fold by fold
+    kept: dict[Shape, list[Components]] = field(default_factory=dict)  # the leader's members, if fitted to all rows
 
     def score(self, shape: Shape) -> float:
         """Mean held-out log-likelihood a row, or minus BIC / 2 a row; nats, larger is better."""
@@ -76,7 +77,8 @@ class Search:
         mine: list[Tensor] = []
         weights = [held.weights for _, held in self.folds]
         for train, held in self.folds:
-            mine.append(log_prob(self.fit(train, shape), held))
+            members = self.fit(train, shape)
+            mine.append(log_prob(members, held))
             if self.leader and len(mine) < len(self.folds):
                 behind, error = paired(mine, self.leader, weights)
                 if behind < -CLEARLY * error:
@@ -84,6 +86,7 @@ class Search:
         score = _mean(mine, weights)
         if not self.scores or score > max(self.scores.values()):
             self.leader = mine
+            self.kept = {shape: members} if train is self.rows else {}
         return score
 
     def _bic(self, shape: Shape) -> float:
@@ -110,10 +113,12 @@ def paired(mine: list[Tensor], theirs: list[Tensor], weights: list[Tensor]) -> t
     return float(mean), float(variance.sqrt())
 
 
-def fit_members(rows: Rows, shape: Shape, settings: Settings, deadline: Deadline) -> list[Components]:
-    """EM from different seeds, once for each member; at least one."""
-    members: list[Components] = []
-    for m in range(settings.members if shape.K > 1 else 1):
+def fit_members(
+    rows: Rows, shape: Shape, settings: Settings, deadline: Deadline, already: Iterable[Components] = ()
+) -> list[Components]:
+    """EM from different seeds, once for each member, the first ones being there `already`; at least one."""
+    members = list(already)
+    for m in range(len(members), settings.members if shape.K > 1 else 1):
         if members and deadline.passed():
             break
         fitted = fit(
@@ -169,8 +174,8 @@ def grow(search: Search, shape: Shape, ks: tuple[int, ...], strengths: tuple[flo
     """From the best of small averages to the best of large ones, which bear more components and weaker priors."""
     if search.deadline.passed():
         return shape
-    search.score(shape)
     search.recorder.start("mixture average", None)
+    search.score(shape)
     for _ in range(3):
         before = search.best
         _step(search, [replace(before, K=int(K)) for K in _outward(tuple(map(float, ks)), float(before.K), 1)])

@@ -89,6 +89,12 @@ def _skew_start(s: Sample) -> Theta:
     return delta / math.sqrt(1 - delta**2), mean - scale * delta * math.sqrt(2 / math.pi), scale
 
 
+def _steepest(floor: float) -> tuple[float, float]:
+    """The steep side has the scale divided by the skew, which the floor bounds, too."""
+    most = min(30.0, max(1 / floor, 1.0))
+    return -most, most
+
+
 def _uniform_fit(s: Sample) -> Theta:
     """The extremes, each moved out by the floor: half of the resolution."""
     low, high = float(s.x[0]), float(s.x[-1])
@@ -159,7 +165,7 @@ LINE = (
     Family(
         "skew_normal",
         Frame.LINE,
-        (Parameter("skew", Role.SKEW), LOCATION, SCALE),
+        (Parameter("skew", Role.SKEW, _steepest), LOCATION, SCALE),
         _skew_normal,
         lambda skew, location, scale: stats.skewnorm(skew, location, scale),
         _skew_start,

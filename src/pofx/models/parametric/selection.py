@@ -1,7 +1,7 @@
 """Which family: the one that gives held-out rows the most probability; a family that fails is noted, not fatal.
 
-Rows are held out by hash of their rank, not of their place, so that neither the order of the rows nor the difference
-between a row of weight three and three rows changes the choice.
+Rows are sorted before they are shuffled into folds, and whole weights repeated, so that neither the order of the rows
+nor the difference between a row of weight three and three rows changes the choice.
 """
 
 from __future__ import annotations
