@@ -160,10 +160,14 @@ def _init(recipe: type[Estimator]) -> Callable[..., None]:
     """`__init__(self, *, <the fields>, random_state=0)`, which only stores: scikit-learn reads its signature."""
     options = [Parameter(f.name, Parameter.KEYWORD_ONLY, default=_default(f)) for f in _options(recipe)]
     options.append(Parameter("random_state", Parameter.KEYWORD_ONLY, default=0))
+    known = [option.name for option in options]
     signature = Signature([Parameter("self", Parameter.POSITIONAL_OR_KEYWORD), *options])
 
     def __init__(self: DensityEstimator, **values: Any) -> None:
-        bound = signature.bind(self, **values)
+        try:
+            bound = signature.bind(self, **values)
+        except TypeError as error:
+            raise TypeError(f"{type(self).__name__}() {error}; it takes: {', '.join(known)}") from None
         bound.apply_defaults()
         for name, value in bound.arguments.items():
             if name != "self":

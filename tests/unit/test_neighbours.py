@@ -15,6 +15,7 @@ from pofx.core.contract import Model
 from pofx.core.registry import estimator
 from pofx.core.store import load, save
 from pofx.errors import SpaceError, StoreError
+from pofx.neighbours.scipy_laws import law_from
 from pofx.neighbours.scipy_stats import from_scipy, to_scipy
 from pofx.neighbours.torch_distributions import from_torch, to_torch
 from pofx.spaces.numeric import Circle, Integer, Interval, Positive, Real
@@ -171,6 +172,22 @@ def test_distributions_by_hand_work_and_are_not_stored(tmp_path):
         np.testing.assert_allclose(model.log_prob(x), distribution.logpdf(x), rtol=1e-9)
         with pytest.raises(StoreError, match="cannot be stored"):
             save(model, tmp_path / "model")
+
+
+def test_a_stored_name_is_looked_up_among_distributions_only():
+    for record in (
+        {"kind": "named", "name": "bootstrap", "args": (1.0,), "kwds": {}},
+        {"kind": "object", "name": "gaussian_kde", "kwds": {}},
+    ):
+        with pytest.raises(StoreError, match=f"no distribution '{record['name']}'"):
+            law_from(record)
+
+
+def test_no_rows_are_drawn_when_none_are_asked_for():
+    for distribution in SCIPY.values():
+        assert len(from_scipy(distribution).sample(0, seed=0)) == 0
+    for distribution in TORCH.values():
+        assert len(from_torch(distribution).sample(0, seed=0)) == 0
 
 
 def test_scipy_there_and_back():

@@ -346,8 +346,8 @@ def test_marks_are_round_few_and_distinct() -> None:
         assert len(set(labels)) == len(labels)
     assert round_numbers(2010, 2020, 5)[1] == ["2010", "2015", "2020"]
     assert round_numbers(-3e-7, 8e-7, 5)[1] == ["0", "5e−7"]
-    assert powers(1e-3, 1e5)[1] == ["0.01", "1", "100", "10k"]
-    assert powers(5, 7)[1] == ["5", "6", "7"]
+    assert powers(1e-3, 1e5, 5)[1] == ["0.01", "1", "100", "10k"]
+    assert powers(5, 7, 4)[1] == ["5", "6", "7"]
     assert dates(15_340.0, 16_800.0, 5)[1:] == (["2012", "2013", "2014", "2015"], "")
 
 

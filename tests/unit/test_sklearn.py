@@ -31,7 +31,8 @@ from pofx.spaces.symbolic import Category
 from pofx.spaces.table import Table
 
 QUICK = {  # settings with which a fit takes milliseconds; the checks fit hundreds of times
-    "independent": {"candidates": ("histogram",), "folds": 2},
+    "histogram": {"bins": "scott", "smoothing": 0.5},
+    "independent": {"candidates": ("kde",), "folds": 2},
     "kde": {"bandwidth": "scott"},
     "mixture": {"k": 2, "covariance": "full", "shrinkage": 0.1, "outliers": False, "members": 1, "restarts": 1},
     "stacking": {"parts": ("gaussian", "student_t")},

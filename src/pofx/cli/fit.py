@@ -44,6 +44,7 @@ class Options:
 
 def run(options: Options, console: Console) -> dict[str, Any]:
     """The fit's record, see `pofx.runs.records.Run`."""
+    from pofx.cli.loading import naming
     from pofx.data.tables import read
     from pofx.evaluate.experiment import Settings
     from pofx.evaluate.folder import fit_to_folder
@@ -60,7 +61,8 @@ def run(options: Options, console: Console) -> dict[str, Any]:
     )
     table = read(options.file, encoding=options.encoding)
     out = options.out or Path("runs") / _stem(options.file)
-    record = fit_to_folder(options.file, table.frame, table.notes, out, settings, console)
+    with naming(options.file):
+        record = fit_to_folder(options.file, table.frame, table.notes, out, settings, console)
     report = write_report(RunFolder(out))
     show_leaderboard(record, console)
     console.say(f"\nreport  {report}")

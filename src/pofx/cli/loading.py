@@ -43,9 +43,10 @@ def naming(path: Path) -> Iterator[None]:
     try:
         yield
     except PofxError as error:
+        concerns_rows = not error.where or error.where.startswith(("row ", "column "))
+        if not concerns_rows:
+            raise  # it names another file, or a folder, already
         where = f"{path}, {error.where}" if error.where else str(path)
-        if str(path) in error.where:
-            raise
         raise type(error)(
             error.what, got=error.got, expected=error.expected, remedy=error.remedy, where=where
         ) from None

@@ -44,7 +44,7 @@ def fit_to_folder(
     """
     _check_writable(out)
     fingerprint = _fingerprint(frame)
-    shelf = Shelf(out.with_name(f".{out.name}.unfinished"), f"{fingerprint} {settings}")
+    shelf = Shelf(out.with_name(f".{out.name}.unfinished"), f"{fingerprint} {settings} {versions()}")
     experiment = run_experiment(frame, settings, shelf=shelf, recorder=recorder)
     recorder.start("looking at the chosen model", None)
     rows = leaderboard(experiment)

@@ -13,6 +13,8 @@ from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import KernelDensity
 
 from pofx.data.dataset import Data
+from pofx.spaces.symbolic import Category
+from pofx.spaces.table import Table
 
 Rows = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -108,5 +110,9 @@ ORACLES: dict[str, tuple[Oracle, ...]] = {
     "stacking": (Oracle("its only part", "correlated", _multivariate_normal, {"parts": ("gaussian",)}),),
 }
 
-FIXED: dict[str, dict[str, Any]] = {"kde": {"bandwidth": 0.4}}
-"""Settings under which an estimator chooses nothing, for the law on left-out rows."""
+def _fixed_widths(space: Table) -> dict[str, Any]:
+    return {"bandwidth": tuple(0.3 if isinstance(kind, Category) else 0.4 for kind in space.spaces)}
+
+
+FIXED: dict[str, Callable[[Table], dict[str, Any]]] = {"kde": _fixed_widths}
+"""Settings under which an estimator chooses nothing for coded columns, for the law on left-out rows."""

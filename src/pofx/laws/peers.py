@@ -16,6 +16,7 @@ from pofx.laws.cases import CASES
 from pofx.laws.oracles import FIXED, ORACLES
 from pofx.laws.subject import Law, Outcome, Subject, close, first_failure, score
 from pofx.likelihood import Likelihood
+from pofx.spaces.table import Table
 from pofx.training.plan import Plan
 from pofx.training.recorder import SILENT
 
@@ -87,11 +88,12 @@ def left_out(subject: Subject) -> Outcome | None:
     assert subject.estimator is not None
     assert subject.data is not None
     settings = FIXED.get(subject.estimator.name)
-    if settings is None:
+    if settings is None or "left_out" not in subject.model.capabilities:
         return None
-    fixed = replace(subject.estimator, **settings)
-    data = subject.data.rows(torch.arange(min(len(subject.data), 40)))
-    coded = encode(fixed.codec(data), data)
+    data = replace(subject.data.rows(torch.arange(min(len(subject.data), 40))), weights=None)
+    coded = encode(subject.estimator.codec(data), data)
+    assert isinstance(coded.space, Table)
+    fixed = replace(subject.estimator, **settings(coded.space))
     scores = torch.as_tensor(_fit(fixed, coded).log_prob_left_out())
     without = [
         _fit(fixed, coded.rows((torch.arange(len(coded)) != i).nonzero()[:, 0])) for i in range(0, len(coded), 4)

@@ -155,7 +155,7 @@ def _without_nan(x: Tensor) -> Tensor:
 UNITS = (
     Law(5, "units", "scaling, shifting and relabelling columns moves log p by exactly -log scale", other_units,
         space=is_table, cases=("normal", "correlated", "positive", "interval", "circle", "categories", "grid", "maybe",
-                               "mixed", "ties", "collinear", "tiny")),
+                               "mixed", "ties", "tiny")),
     Law(5, "columns", "the order of the columns does not matter", other_columns,
         cases=("correlated", "groups", "mixed")),
     Law(5, "rows", "the order of the training rows does not matter", other_rows,

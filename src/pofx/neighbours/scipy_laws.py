@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from abc import ABC, abstractmethod
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import scipy.stats
 import torch
-from torch import Tensor
 
 from pofx.errors import SpaceError
+from pofx.neighbours.scipy_records import Record, family, is_a, new_kind, record_of_frozen, record_of_object
 from pofx.neighbours.shapes import columns, continuous, whole
 from pofx.spaces.base import Scalar
 from pofx.spaces.numeric import Circle, Real
 from pofx.spaces.table import Table
-
-Record = dict[str, Any]
-Kind = Literal["named", "histogram", "values", "object", "vector", "kde"]
 
 
 class Law(ABC):
@@ -73,7 +69,7 @@ class Frozen(_OneColumn):
     """`scipy.stats.gamma(2.0, scale=3.0)`, discrete ones too."""
 
     def __init__(self, frozen: Any) -> None:
-        super().__init__(frozen, isinstance(frozen.dist, scipy.stats.rv_discrete), _record(frozen))
+        super().__init__(frozen, isinstance(frozen.dist, scipy.stats.rv_discrete), record_of_frozen(frozen))
         if frozen.dist.name == "vonmises":  # its density goes round and round
             named = {**dict(zip(("kappa", "loc", "scale"), frozen.args, strict=False)), **frozen.kwds}
             loc, half = float(named.get("loc", 0.0)), math.pi * float(named.get("scale", 1.0))
@@ -87,15 +83,15 @@ class Object(_OneColumn):
     """`scipy.stats.Normal(mu=1, sigma=2)` and what `make_distribution` and arithmetic make."""
 
     def __init__(self, distribution: Any) -> None:
-        super().__init__(distribution, _is_a(distribution, "DiscreteDistribution"), _object_record(distribution))
+        super().__init__(distribution, is_a(type(distribution), "DiscreteDistribution"), record_of_object(distribution))
 
     def draw(self, n: int, random: np.random.Generator) -> np.ndarray:
         return np.asarray(self.original.sample(n, rng=random), dtype=np.float64).reshape(n, 1)
 
 
-VECTORS: dict[str, tuple[str, ...]] = {
-    "multivariate_normal": ("mean", "cov"),
-    "multivariate_t": ("loc", "shape", "df"),
+VECTORS: dict[str, tuple[Any, tuple[str, ...]]] = {
+    "multivariate_normal": (scipy.stats.multivariate_normal, ("mean", "cov")),
+    "multivariate_t": (scipy.stats.multivariate_t, ("loc", "shape", "df")),
 }
 
 
@@ -110,7 +106,7 @@ class Vector(Law):
             values["cov"] = frozen.cov_object.covariance
             if frozen.cov_object.rank < frozen.dim:
                 raise SpaceError("a singular covariance has no density", got=f"rank {frozen.cov_object.rank}")
-        parameters = {key: torch.tensor(np.asarray(values[key], dtype=np.float64)) for key in VECTORS[name]}
+        parameters = {key: torch.tensor(np.asarray(values[key], dtype=np.float64)) for key in VECTORS[name][1]}
         self.original = frozen
         self.record = {"kind": "vector", "name": name, "parameters": parameters}
         self.space = columns([Real()] * int(frozen.dim), "vector" if frozen.dim == 1 else "numpy")
@@ -158,7 +154,7 @@ def law_of(distribution: Any) -> Law:
     for name in VECTORS:
         if type(distribution).__name__ == f"{name}_frozen":
             return Vector(distribution, name)
-    if _is_a(distribution, "_ProbabilityDistribution"):
+    if is_a(type(distribution), "_ProbabilityDistribution"):
         return Object(distribution)
     raise SpaceError(
         "this is not a SciPy distribution that pofx can take",
@@ -170,25 +166,16 @@ def law_of(distribution: Any) -> Law:
 
 def law_from(record: Record) -> Law:
     """The inverse of `Law.record`."""
-    kind: Kind = record["kind"]
+    kind = record["kind"]
     if kind == "kde":
         rows, weights = record["rows"].numpy(), record["weights"].numpy()
         return Kernels(scipy.stats.gaussian_kde(rows, bw_method=record["factor"], weights=weights))
     if kind == "vector":
         parameters = {key: value.numpy() for key, value in record["parameters"].items()}
-        return Vector(getattr(scipy.stats, record["name"])(**parameters), record["name"])
+        return Vector(VECTORS[record["name"]][0](**parameters), record["name"])
     if kind == "object":
-        return Object(getattr(scipy.stats, record["name"])(**record["kwds"]))
-    return Frozen(_family(record)(*record["args"], **record["kwds"]))
-
-
-def _family(record: Record) -> Any:
-    if record["kind"] == "named":
-        return getattr(scipy.stats, record["name"])
-    first, second = record["first"].numpy(), record["second"].numpy()
-    if record["kind"] == "histogram":
-        return scipy.stats.rv_histogram((first, second), density=True)
-    return scipy.stats.rv_discrete(values=(first, second))
+        return Object(new_kind(record))
+    return Frozen(family(record)(*record["args"], **record["kwds"]))
 
 
 def _freeze(family: Any) -> Any:
@@ -199,50 +186,6 @@ def _freeze(family: Any) -> Any:
             remedy="call it with numbers, or fit one: pofx.Parametric",
         )
     return family()
-
-
-def _record(frozen: Any) -> Record | None:
-    arguments = {
-        "args": tuple(_plain(value) for value in frozen.args),
-        "kwds": {key: _plain(value) for key, value in frozen.kwds.items()},
-    }
-    family: Any = frozen.dist
-    if _is_published(family):
-        return {"kind": "named", "name": family.name, **arguments}
-    if isinstance(family, scipy.stats.rv_histogram):
-        return {"kind": "histogram", **_two(family._hpdf[1:-1], family._hbins), **arguments}
-    if hasattr(family, "xk"):
-        return {"kind": "values", **_two(family.xk, family.pk), **arguments}
-    return None
-
-
-def _is_published(family: Any) -> bool:
-    return type(getattr(scipy.stats, family.name, None)) is type(family)
-
-
-_SETTINGS = (
-    "self",
-    "kwargs",
-    "parameters",
-    "tol",
-    "validation_policy",
-    "cache_policy",
-)  # arguments that are no numbers
-
-
-def _object_record(distribution: Any) -> Record | None:
-    for kind in type(distribution).__mro__:  # Normal() is a StandardNormal
-        if getattr(scipy.stats, kind.__name__, None) is kind:
-            names = [name for name in inspect.signature(kind.__init__).parameters if name not in _SETTINGS]
-            values = {name: getattr(distribution, name) for name in names}
-            if any(np.asarray(value).dtype.kind not in "iuf" for value in values.values()):
-                return None  # scipy.stats.Mixture, which is made of distributions
-            return {"kind": "object", "name": kind.__name__, "kwds": {key: _plain(v) for key, v in values.items()}}
-    return None
-
-
-def _two(first: np.ndarray, second: np.ndarray) -> dict[str, Tensor]:
-    return {"first": torch.tensor(np.array(first)), "second": torch.tensor(np.array(second))}
 
 
 def _ends(support: tuple[Any, Any]) -> tuple[float, float]:
@@ -258,18 +201,6 @@ def _ends(support: tuple[Any, Any]) -> tuple[float, float]:
     if math.isnan(low) or math.isnan(high):
         raise SpaceError("the parameters are out of range", got=f"a support from {low} to {high}")
     return low, high
-
-
-def _plain(value: Any) -> int | float | tuple[float, ...]:
-    if np.size(value) != 1:  # poisson_binom has a list of probabilities
-        return tuple(np.asarray(value, dtype=np.float64).reshape(-1).tolist())
-    number = np.asarray(value).reshape(-1)[0]
-    return int(number) if isinstance(number, np.integer) else float(number)
-
-
-def _is_a(distribution: Any, name: str) -> bool:
-    """SciPy does not publish the base classes of its new distributions."""
-    return any(kind.__name__ == name and kind.__module__.startswith("scipy.") for kind in type(distribution).__mro__)
 
 
 def _finite(score: Any, x: np.ndarray, high: float) -> np.ndarray:

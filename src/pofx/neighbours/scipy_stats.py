@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from pofx.core.contract import Density, Model
-from pofx.neighbours.scipy_laws import Law, Record, law_from, law_of
+from pofx.neighbours.scipy_laws import Law, law_from, law_of
+from pofx.neighbours.scipy_records import Record
 from pofx.neighbours.scipy_views import view
 from pofx.spaces.numeric import Positive
 

@@ -95,7 +95,7 @@ class _TorchLaw(Density):
 
     def _sample(self, n: int, generator: torch.Generator, given: Tensor | None) -> Tensor:
         with drawing_from(generator):
-            x = self.distribution.sample(torch.Size([n])).to(torch.float64)
+            x = self.distribution.sample(torch.Size([max(n, 1)]))[:n].to(torch.float64)  # some cannot draw none
         return _inside(x.reshape(n, *self.space.event_shape), _spaces(self))
 
     def _cdf(self, x: Tensor) -> Tensor:

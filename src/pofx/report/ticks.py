@@ -19,7 +19,7 @@ def mark(axis: Axis, low: float, high: float, *, most: int = 5, is_date: bool = 
     if is_date and FIRST_DAY <= low < high <= LAST_DAY:
         places, labels, common = dates(low, high, most)
     elif log_scale and low > 0:
-        places, labels = powers(low, high)
+        places, labels = powers(low, high, most)
     else:
         places, labels = round_numbers(low, high, most)
     axis.set_ticks(places, labels)
@@ -56,20 +56,20 @@ def decimal_labels(places: list[float]) -> list[str]:
     return [_minus(f"{place / unit + 0.0:{comma}.{decimals}f}") + (suffix if place else "") for place in places]
 
 
-def powers(low: float, high: float) -> tuple[list[float], list[str]]:
+def powers(low: float, high: float, most: int) -> tuple[list[float], list[str]]:
     """1, 10, 100 on a log axis, with 2 and 5 between where there are few.
 
-    >>> powers(0.8, 30)[1]
+    >>> powers(0.8, 30, 5)[1]
     ['1', '2', '5', '10', '20']
     """
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     span = math.log10(high / low)
-    digits = (1, 2, 5) if span < 2.2 else (1,)
-    stride = max(1, math.ceil(span / 5))
+    digits = (1, 2, 5) if 3 * span <= most else (1,)
+    stride = max(1, math.ceil(span / most))
     places = [digit * 10.0**k for k in decades if k % stride == 0 for digit in digits]
     places = [place for place in places if low * (1 - 1e-9) <= place <= high * (1 + 1e-9)]
     if len(places) < 2:
-        return round_numbers(low, high, 4)
+        return round_numbers(low, high, most)
     return places, [decimal_labels([place])[0] for place in places]
 
 

@@ -37,8 +37,8 @@ def line_ends(space: Scalar) -> tuple[float, float]:
     return -math.inf, math.inf
 
 
-def pseudo_counts(space: Scalar, edges: Tensor, counts: Tensor, smoothing: float) -> Tensor:
-    """What smoothing adds to the counts of an axis' cells, `[k]`.
+def pseudo_counts(space: Scalar, edges: Tensor, counts: Tensor, smoothing: Tensor) -> Tensor:
+    """What smoothing, a number or `[s, 1]`, adds to the counts of an axis' cells, `[k]` or `[s, k]`.
 
     The pseudo-count is spread over the closed cells by their width; each open end gets min(1, smoothing) more, as one
     row in n + 1 is expected beyond the largest of n; and the outcome "any other label" of an open category gets one
@@ -46,14 +46,16 @@ def pseudo_counts(space: Scalar, edges: Tensor, counts: Tensor, smoothing: float
     """
     width = torch.diff(edges)
     closed = torch.isfinite(width)
-    pseudo = torch.full_like(counts, min(1.0, smoothing))
-    pseudo[closed] = smoothing * width[closed] / width[closed].sum()
-    if smoothing > 0 and isinstance(space, Category) and space.open:
-        pseudo[-1] += 1.0 + ((counts[:-1] > 0) & (counts[:-1] <= 1)).sum()
+    spread = torch.where(closed, width, 0.0)
+    pseudo = smoothing * spread / spread.sum() + smoothing.clamp(max=1.0) * (~closed)
+    if isinstance(space, Category) and space.open:
+        extra = torch.zeros_like(counts)
+        extra[-1] = 1.0 + ((counts[:-1] > 0) & (counts[:-1] <= 1)).sum()
+        pseudo = pseudo + extra * (smoothing > 0)
     return pseudo
 
 
-def smoothed(space: Scalar, edges: Tensor, counts: Tensor, smoothing: float) -> Tensor:
+def smoothed(space: Scalar, edges: Tensor, counts: Tensor, smoothing: Tensor) -> Tensor:
     """Probabilities of an axis' cells from their counts, `[k]`; equal ones where nothing is known."""
     raised = counts + pseudo_counts(space, edges, counts, smoothing)
     return raised / raised.sum() if float(raised.sum()) > 0 else torch.full_like(counts, 1.0 / len(counts))

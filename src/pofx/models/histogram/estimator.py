@@ -171,7 +171,7 @@ def _held(validation: Data | None, j: int) -> Sorted | None:
 def _axis(space: Scalar, cell: Cells, data: Sorted) -> Axis:
     edges = torch.from_numpy(cell.edges)
     counts = torch.from_numpy(data.in_bins(cell.edges))
-    share = smoothed(space, edges, counts, cell.smoothing)
+    share = smoothed(space, edges, counts, torch.tensor(cell.smoothing, dtype=torch.float64))
     return Axis(space, edges, torch.tensor(cell.scales, dtype=torch.float64), share)
 
 

@@ -24,8 +24,9 @@ LEVELS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96)
 FIRST = 4  # groups a column when pairs are compared
 SCREEN = 20_000
 MOST_PAIRS = 3000
-WORTH = 1e-5  # nats a row that a change must gain
+WORTH = 1e-4  # nats a row that a change must gain
 ROOM = 2**62
+TRIED = 15  # pseudo-counts
 DENSE = 8  # keys up to this many times the rows are counted in an array
 
 Codes = NDArray[np.int64]
@@ -82,42 +83,42 @@ class Search:
 
     def gain(self, groups: dict[int, Codes], smoothing: float | None = None) -> Joint:
         """The best pseudo-count and the summed gain in nats for these groups."""
-        if self.room(groups) > ROOM or len(groups) < 2:
+        if len(groups) < 2 or math.prod(int(g.max()) + 2 for g in groups.values()) > ROOM:
             return Joint()
         total = float(self.weights.sum())
-        key, log_base = self._cells(groups)
-        label, first, count = _counted(key, self.weights)
+        label, first, count = _counted(self._keys(groups), self.weights)
         if self.held is None:
-            wanted, base, known = count, log_base[first], np.maximum(count - 1, 0)
+            wanted, log_base, known = count, self._log_base(groups, first), np.maximum(count - 1, 0)
             total -= 1
         else:
-            held_key, base = self.held._cells(groups)
-            wanted, known = self.held.weights, _looked_up(label, count, held_key)
+            wanted, log_base = self.held.weights, self.held._log_base(groups, slice(None))
+            known = _looked_up(label, count, self.held._keys(groups))
         if total <= 0:
             return Joint()
-        tried = np.geomspace(0.01, 100 * total + 1, 33) if smoothing is None else np.array([smoothing])
-        ratio = np.exp(np.log(np.maximum(known, 1e-300)) - base) * (known > 0)
+        tried = np.geomspace(0.01, 100 * total + 1, TRIED) if smoothing is None else np.array([smoothing])
         with np.errstate(divide="ignore"):
-            gains = np.array([float(wanted @ np.log((ratio + a) / (total + a))) for a in tried])
-        k = int(np.argmax(gains))
-        return Joint(groups, float(tried[k]), float(gains[k]))
+            ratio = np.exp(np.log(known) - log_base)
+            summed = wanted @ np.log((ratio[:, None] + tried) / (total + tried))
+        k = int(np.argmax(summed))
+        return Joint(groups, float(tried[k]), float(summed[k]))
 
-    def room(self, groups: dict[int, Codes]) -> int:
-        """How many cells there could be."""
-        return math.prod(int(g.max()) + 2 for g in groups.values())
+    def _keys(self, groups: dict[int, Codes]) -> Codes:
+        """Each row's joint cell as a number, `[n]`."""
+        key = np.zeros(len(self.weights), dtype=np.int64)
+        for j, group in groups.items():
+            size = int(group.max()) + 1
+            key = key * (size + 1) + np.append(group, size)[self.columns[j].place]
+        return key
 
-    def _cells(self, groups: dict[int, Codes]) -> tuple[Codes, Array]:
-        """Each row's joint cell as a number, and the log of the marginals' product there."""
-        key, log_base = np.zeros(len(self.weights), dtype=np.int64), np.zeros(len(self.weights))
+    def _log_base(self, groups: dict[int, Codes], rows: NDArray[np.int64] | slice) -> Array:
+        """The log of the product of the marginals in the joint cells of some rows."""
+        log_base = 0.0
         for j, group in groups.items():
             column = self.columns[j]
-            size = int(group.max()) + 1
-            mass = np.bincount(group, column.share, size)
-            key = key * (size + 1) + np.append(group, size)[column.place]
             with np.errstate(divide="ignore"):
-                log_mass = np.append(np.log(mass)[group], 0.0)
-            log_base += log_mass[column.place]
-        return key, log_base
+                log_mass = np.log(np.bincount(group, column.share))[group]
+            log_base = log_base + np.append(log_mass, 0.0)[column.place[rows]]
+        return np.asarray(log_base, dtype=np.float64)
 
     def rows(self, index: NDArray[np.int64]) -> Search:
         """The same with some of the counted rows."""
@@ -129,9 +130,9 @@ def search_joint(search: Search, deadline: Deadline) -> Joint:
     """The joint histogram that predicts best, or none."""
     usable = [j for j, c in enumerate(search.columns) if c.flag != -1 and len(c.share) > 1]
     best = _best_pair(search, usable, deadline)
-    if best.gain <= 0:
-        return Joint()
     worth = WORTH * float(search.weights.sum())
+    if best.gain <= worth:
+        return Joint()
     changed = True
     while changed:
         changed = False

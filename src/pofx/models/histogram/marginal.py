@@ -4,8 +4,9 @@ Chosen cells: edges are equally spaced quantiles of a mixture of the uniform law
 with weight 0, 1/2 or 1 on the data: equal widths, equal counts, and between. How many, which weight and which
 pseudo-count is decided by the likelihood of the validation rows where there are any; else by that of the rows left out
 in turn: fifths of the different values for a continuous column (equal values stay together, so that ties cannot vote
-for ever finer cells), single rows in closed form for whole numbers and for columns rounded to a known step, whose
-edges lie half-way between the steps. Candidates cost O(k log n) each.
+for ever finer cells), single rows in closed form for whole numbers, for columns rounded to a known step, whose edges
+lie half-way between the steps, and for columns full of ties, whose cells are no narrower than the median distance of
+different values. Candidates cost O(k log n) each.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ BINS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 40, 48, 64, 96, 128, 192, 2
 ON_DATA = (0.0, 0.5, 1.0)
 FOLDS = 5
 SMOOTHINGS = (0.03, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
-FINEST = 1e-6  # of the range: no cell is narrower
+KNOTS = 20_000  # of the data's law, at which it is looked at
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,15 +64,22 @@ def told_edges(space: Scalar, edges: Array) -> Array:
 
 
 def snapped(space: Scalar, edges: Array, data: Sorted) -> Array:
-    """The same edges, half-way between whole numbers or rounding steps, and never closer than `FINEST`."""
+    """The same edges, half-way between whole numbers or rounding steps, and never closer than `data.finest`."""
     step = step_of(space)
     if step is None:
-        low, high = edges[0], edges[-1]
-        keep = np.diff(edges) > FINEST * (high - low)
-        return np.concatenate([[low], edges[1:-1][keep[:-1] & (edges[1:-1] < high)], [high]])
+        return _thinned(edges, data.finest)
     k = np.round((edges - data.low) / step - 0.5)
     k[0], k[-1] = min(k[0], -1.0), max(k[-1], np.round((data.high - data.low) / step))
     return np.asarray(data.low + step * (np.unique(k) + 0.5), dtype=np.float64)
+
+
+def _thinned(edges: Array, narrowest: float) -> Array:
+    """Edges without those closer than that to the one before, or to the last."""
+    kept = [float(edges[0])]
+    for edge in edges[1:-1]:
+        if edge - kept[-1] >= narrowest and edges[-1] - edge >= narrowest:
+            kept.append(float(edge))
+    return np.array([*kept, float(edges[-1])])
 
 
 def step_of(space: Scalar) -> float | None:
@@ -85,7 +93,8 @@ def tail_scales(data: Sorted) -> tuple[float, float]:
 
 
 def _scale(values: Array, counts: Array) -> float:
-    above = np.cumsum(counts) > 0.95 * counts.sum()
+    summed = np.cumsum(counts)
+    above = summed > 0.95 * summed[-1]
     start = values[max(int(np.argmax(above)) - 1, 0)]
     excess = float(np.average(values[above] - start, weights=counts[above]))
     spread = float(values[-1] - values[0])
@@ -118,14 +127,14 @@ def choose_cells(
     deadline: Deadline,
 ) -> Cells:
     """The cells that predict best."""
-    parts = _parts(space, data, held, seed)
+    parts = [(train, left_out, tail_scales(train)) for train, left_out in _parts(space, data, held, seed)]
     pseudo = SMOOTHINGS if smoothing is None else (smoothing,)
     best, chosen = -math.inf, (1, 0.0, pseudo[-1])
     for bins, on_data in _shapes(data):
         totals = np.zeros(len(pseudo))
-        for train, left_out in parts:
+        for train, left_out, scales in parts:
             edges = whole_axis(space, snapped(space, shaped_edges(space, train, bins, on_data), train), tails)
-            totals += _scores(space, edges, tail_scales(train), pseudo, train, left_out)
+            totals += _scores(space, edges, scales, pseudo, train, left_out)
         k = int(np.argmax(totals))
         if totals[k] > best + 1e-9 * max(abs(totals[k]), 1.0):
             best, chosen = float(totals[k]), (bins, on_data, pseudo[k])
@@ -144,9 +153,10 @@ def shaped_edges(space: Scalar, data: Sorted, bins: int, on_data: float) -> Arra
     if not low < high:
         half = 0.5 * (step_of(space) or 1e-6 * abs(low) or 1.0)
         return np.array([low - half, high + half])
-    law = (np.cumsum(data.counts) - 0.5 * data.counts) / data.n
-    inside = (data.values > low) & (data.values < high)
-    x = np.concatenate([[low], data.values[inside], [high]])
+    some = np.unique(np.linspace(0, len(data.values) - 1, min(len(data.values), KNOTS)).astype(np.int64))
+    values, law = data.values[some], 0.5 * (data.below[some] + data.below[some + 1]) / data.n
+    inside = (values > low) & (values < high)
+    x = np.concatenate([[low], values[inside], [high]])
     mixed = (1 - on_data) * (x - low) / (high - low) + on_data * np.concatenate([[0.0], law[inside], [1.0]])
     return np.interp(np.linspace(0, 1, bins + 1), mixed, x)
 
@@ -167,7 +177,7 @@ def _parts(space: Scalar, data: Sorted, held: Sorted | None, seed: int) -> list[
     """Pairs of rows to count and rows to predict; None is each of the counted rows, left out in turn."""
     if held is not None and len(held.values):
         return [(data, held)]
-    if step_of(space) is not None or len(data.values) < 2 * FOLDS:
+    if step_of(space) is not None or data.tied or len(data.values) < 2 * FOLDS:
         return [(data, None)]
     fold: NDArray[np.int64] = numpy_generator(seed).permutation(len(data.values)) % FOLDS
     return [data.without(fold == k) for k in range(FOLDS)]
@@ -182,12 +192,10 @@ def _scores(
     wanted = torch.from_numpy(rows.in_bins(edges))
     met = wanted > 0
     own = counts.clamp(max=1.0) if held is None else torch.zeros_like(counts)
-    scores = []
-    for smoothing in pseudo:
-        added = pseudo_counts(space, bounds, counts, smoothing)
-        share = (counts - own + added) / (counts.sum() + added.sum() - float(held is None)).clamp(min=1e-300)
-        scores.append(float((wanted[met] * torch.log(share[met])).sum()))
-    return np.array(scores) + _log_densities(space, bounds, scales, wanted, rows)
+    added = pseudo_counts(space, bounds, counts, torch.tensor(pseudo, dtype=torch.float64)[:, None])  # [s, k]
+    total = (counts.sum() + added.sum(1, keepdim=True) - float(held is None)).clamp(min=1e-300)
+    scores = torch.log(((counts - own + added) / total)[:, met]) @ wanted[met]
+    return scores.numpy() + _log_densities(space, bounds, scales, wanted, rows)
 
 
 def _log_densities(space: Scalar, bounds: torch.Tensor, scales: tuple[float, float], wanted: torch.Tensor, rows: Sorted) -> float:

@@ -71,7 +71,7 @@ class HistogramModel(Density):
         for name, value in (("smoothing", smoothing), ("cells", cells), ("cell_counts", cell_counts)):
             self.register_buffer(name, value)
         shares = [
-            smoothed(column, self._edges(j), self._part(counts, j), float(smoothing[j]))
+            smoothed(column, self._edges(j), self._part(counts, j), smoothing[j])
             for j, column in enumerate(space.spaces)
         ]
         self.register_buffer("shares", torch.cat(shares), persistent=False)

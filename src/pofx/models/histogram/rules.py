@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,8 @@ from scipy.special import gammaln
 Array = NDArray[np.float64]
 MOST_BINS = 4096
 MOST_BLOCKS = 2000
+TIED = 1.1  # rows a different value
+FINEST = 1e-6  # of the range
 FALSE_POSITIVES = 0.05  # Scargle's p0: the share of needless edges on uniform data
 
 
@@ -37,9 +40,14 @@ class Sorted:
         counts = np.bincount(place, None if weights is None else weights[kept], len(values))
         return Sorted(values.astype(np.float64), counts.astype(np.float64))
 
+    @cached_property
+    def below(self) -> Array:
+        """The count of all values before each, and in the end of all, `[m + 1]`."""
+        return np.concatenate([[0.0], np.cumsum(self.counts)])
+
     @property
     def n(self) -> float:
-        return float(self.counts.sum())
+        return float(self.below[-1])
 
     @property
     def low(self) -> float:
@@ -49,17 +57,27 @@ class Sorted:
     def high(self) -> float:
         return float(self.values[-1])
 
+    @cached_property
+    def tied(self) -> bool:
+        """Whether equal values are common: the column was rounded, or has spikes."""
+        return self.n > TIED * len(self.values)
+
+    @cached_property
+    def finest(self) -> float:
+        """The narrowest cell that may be chosen: where values are tied, the median distance of different ones."""
+        floor = FINEST * (self.high - self.low)
+        return max(floor, float(np.median(np.diff(self.values)))) if self.tied and len(self.values) > 1 else floor
+
     def in_bins(self, edges: Array) -> Array:
         """Counts of [e_0, e_1), ..., the last bin closed."""
-        below = np.concatenate([[0.0], np.cumsum(self.counts)])
         place = np.searchsorted(self.values, edges)
         place[-1] = np.searchsorted(self.values, edges[-1], side="right")
-        return np.diff(below[place])
+        return np.diff(self.below[place])
 
     def quantile(self, q: float) -> float:
         """The linear quantile of the values, each repeated as often as it counts."""
-        above = np.cumsum(self.counts)
-        place = q * max(float(above[-1]) - 1, 0.0)
+        above = self.below[1:]
+        place = q * max(self.n - 1, 0.0)
         whole = math.floor(place + 1e-12)
         k = np.searchsorted(above, [whole, whole + 1], side="right").clip(max=len(above) - 1)
         first, second = self.values[k]

@@ -55,11 +55,15 @@ def sheather_jones(x: Tensor, counts: Tensor) -> float:
         roughness = fourth(ratio * h ** (5 / 7))
         return (1 / (2 * math.sqrt(math.pi) * n * roughness)) ** 0.2 - h if roughness > 0 else spread
 
-    return _root(gap, 1e-3 * scott(x, counts), 2 * deviation(x, counts), scott(x, counts))
+    root = _root(gap, 1e-3 * scott(x, counts), 2 * deviation(x, counts))
+    return scott(x, counts) if root is None else root
 
 
 def improved_sheather_jones(x: Tensor, counts: Tensor) -> float:
-    """The fixed point of Botev, Grotowski and Kroese (2010), from the cosine transform of a fine histogram."""
+    """The fixed point of Botev, Grotowski and Kroese (2010), from the cosine transform of a fine histogram.
+
+    Rows are counted as distinct values, so ties do not pull it to zero.
+    """
     lowest, highest = float(x.min()), float(x.max())
     reach = highest - lowest
     if reach == 0:
@@ -73,14 +77,10 @@ def improved_sheather_jones(x: Tensor, counts: Tensor) -> float:
     n = min(float(len(torch.unique(x))), _size(counts))
 
     def gap(t: float) -> float:
-        return t - _botev(t, n, squares, power)
+        return _botev(t, n, squares, power) - t
 
-    grid = np.geomspace(1e-9, 0.1, 60)
-    values = [gap(t) for t in grid]
-    for left, right, a, b in zip(grid, grid[1:], values, values[1:], strict=False):
-        if a < 0 <= b:
-            return size * math.sqrt(float(optimize.brentq(gap, left, right, rtol=1e-12, xtol=1e-300)))
-    return silverman(x, counts)
+    root = _root(gap, (2 / cells) ** 2, 0.1)
+    return silverman(x, counts) if root is None else size * math.sqrt(root)
 
 
 def least_squares_cv(x: Tensor, counts: Tensor) -> float:
@@ -190,11 +190,13 @@ def _roughness(stage: int, t: float, squares: Array, power: Array) -> float:
     return 2 * float(frequencies**stage @ (power * np.exp(-frequencies * t)))
 
 
-def _root(gap: Callable[[float], float], low: float, high: float, otherwise: float) -> float:
-    """The largest sign change of `gap` from plus to minus between the two, or `otherwise`."""
-    grid = np.geomspace(high, low, 80)
-    values = [gap(h) for h in grid]
-    for right, left, b, a in zip(grid, grid[1:], values, values[1:], strict=False):
-        if b <= 0 < a:
-            return float(optimize.brentq(gap, left, right, rtol=1e-10))
-    return otherwise
+def _root(gap: Callable[[float], float], low: float, high: float) -> float | None:
+    """The largest place between the two where `gap` falls through zero; ties make further ones near zero."""
+    grid = np.geomspace(high, low, 60)
+    above = gap(grid[0])
+    for right, left in zip(grid, grid[1:], strict=False):
+        below = gap(left)
+        if above <= 0 < below:
+            return float(optimize.brentq(gap, left, right, rtol=1e-12, xtol=1e-300))
+        above = below
+    return None

@@ -2,7 +2,7 @@
 
 Habbema, Hermans and van den Broek (1974), Duin (1976). Kernels are Gaussian here whichever the model will use: a
 compact one would give `-inf` to every row that stands alone, and bandwidths are standard deviations, so the result
-serves all kernels. At most QUERIES rows are scored against at most CENTRES; O(QUERIES * CENTRES * columns).
+serves all kernels. O(scored rows * centres * columns), one matrix product and one exponential a pair.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from pofx.models.kde.model import PRIOR
 from pofx.models.kde.sample import Sample
 from pofx.spaces.symbolic import Category
 
-QUERIES, CENTRES = 1000, 2000
 FEW_LABELS = 48  # categories with more are compared pair by pair
 
 
@@ -27,16 +26,19 @@ class LeaveOneOut:
 
     Args:
         sample: distinct rows.
-        index: which of them are centres; the first `QUERIES` are scored.
+        index: which of them are centres; the first `queries` are scored.
+        queries: how many, at most.
         base: centre and width of the kernel of a row without a value `[d, 2]`.
         joint: real columns whose kernels share a covariance; they must have no missing value.
         log_scale: log of the local scale of each centre `[c]`.
     """
 
-    def __init__(self, sample: Sample, index: Tensor, base: Tensor, joint: tuple[int, ...], log_scale: Tensor) -> None:
+    def __init__(
+        self, sample: Sample, index: Tensor, queries: int, base: Tensor, joint: tuple[int, ...], log_scale: Tensor
+    ) -> None:
         self.sample, self.joint, self.log_scale = sample, joint, log_scale
         self.rows, self.counts, self.left = sample.rows[index], sample.counts[index], sample.left[index]
-        self.q = min(QUERIES, len(index))
+        self.q = min(queries, len(index))
         self.has_value = ~torch.isnan(self.rows)
         self.filled = torch.where(self.has_value, self.rows, base[:, 0])
         self.base = base

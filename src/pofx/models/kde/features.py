@@ -13,7 +13,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-
 FAINT = -80.0  # a term so far below the largest does not count; exponentials that underflow are ten times as slow
 
 

@@ -20,7 +20,6 @@ from pofx.models.kde.crossvalidation import LeaveOneOut
 from pofx.training.plan import Deadline
 from pofx.training.recorder import Recorder
 
-STEPS = 60
 LEAST_LEAK, MOST_LEAK = 1e-4, 1 - 1e-6  # lambda
 WIDEST = 10.0  # in spreads
 STEP, FINE_STEP = 1e-3, 1e-4  # what results are rounded to: logarithms, entries of the mixing matrix
@@ -155,8 +154,8 @@ class Search:
         return torch.zeros_like(floors) if self._is_given else floors
 
 
-def climb(searches: list[Search], deadline: Deadline, recorder: Recorder) -> Choice:
-    """Climb from whichever start is best."""
+def climb(searches: list[Search], most: int, deadline: Deadline, recorder: Recorder) -> Choice:
+    """Climb from whichever start is best, at most so many steps."""
     search = max(searches, key=lambda one: one.value(one.first())) if len(searches) > 1 else searches[0]
     bounds, first = search.bounds(), search.first()
     best: tuple[float, Array] = (-math.inf, first)
@@ -178,7 +177,7 @@ def climb(searches: list[Search], deadline: Deadline, recorder: Recorder) -> Cho
         if deadline.passed():
             raise StopIteration
 
-    limits = {"maxiter": STEPS, "maxfun": 2 * STEPS, "ftol": 1e-7, "gtol": 1e-4}
+    limits = {"maxiter": most, "maxfun": 2 * most, "ftol": 1e-7, "gtol": 1e-4}
     minimize(loss, first, jac=True, method="L-BFGS-B", bounds=bounds, callback=after_step, options=limits)
     r = len(search.likelihood.joint)
     free = sum(low < high for low, high in bounds) - r * (r - 1) // 2  # M and M times a rotation are the same

@@ -17,8 +17,8 @@ from pofx.models.mixture.columns import first_of, with_last
 from pofx.models.mixture.components import Components
 from pofx.models.mixture.gaussian import Kind
 from pofx.models.mixture.maximise import Prior, log_prior, log_prior_broad, maximise, maximise_broad, shape_of
-from pofx.models.mixture.moments import Moments, add_incomplete, natural, second_width
-from pofx.models.mixture.rows import Rows
+from pofx.models.mixture.moments import Moments, completed, natural, second_width
+from pofx.models.mixture.rows import Rows, Segment
 from pofx.spaces.numeric import Real
 from pofx.training.plan import Deadline
 
@@ -68,55 +68,60 @@ def prior_of(rows: Rows, shape: Shape, floor: float) -> Prior:
 
 def expect(rows: Rows, parts: Components, prior: Prior) -> Sums:
     """One pass over the rows with the present components."""
-    K, square = len(parts.log_weights), prior.square
-    constants, coefficients = _natural(parts, prior)
     prepared = [column.prepare(head) for column, head in zip(rows.columns, parts.heads, strict=True)]
-    columns = [column.moments(K) for column in rows.columns]
-    total = torch.zeros(K, rows.width + second_width(rows.width, square=square), dtype=torch.float64)
-    gaps = Moments.zero(K, rows.width, square=square)
+    columns = [column.moments(len(parts.log_weights)) for column in rows.columns]
+    moments: Moments | None = None
+    log_likelihood = 0.0
+    for segment in rows.segments:
+        value, sums = _expect_segment(rows, segment, parts, prior, prepared, columns)
+        log_likelihood += value
+        moments = sums if moments is None else moments.plus(sums)
+    assert moments is not None
+    return Sums(log_likelihood, moments.count, moments, columns)
+
+
+def _expect_segment(
+    rows: Rows, segment: Segment, parts: Components, prior: Prior, prepared: list[Tensor], columns: list[Tensor]
+) -> tuple[float, Moments]:
+    """Of rows that miss the same columns; `columns` are added to."""
+    K, d, square = len(parts.log_weights), len(segment.known), prior.square
+    constants, coefficients = _natural(parts, prior, segment.known)
+    total = torch.zeros(K, d + second_width(d, square=square), dtype=torch.float64)
     count, log_likelihood = torch.zeros(K, dtype=torch.float64), 0.0
-    for part, known in rows.blocks():
-        complete = len(known) == rows.width
-        if complete:
-            made = rows.features(part, square=square)
-            joint = torch.addmm(constants[:, None], coefficients, made)  # [K, b]
-        else:
-            x = rows.real[known, part]
-            joint = _marginal(parts, known, x)
+    for part in segment.blocks():
+        made = rows.features(segment, part, square=square)  # [f, b]
+        joint = torch.addmm(constants[:, None], coefficients, made)  # [K, b]
         for column, table in zip(rows.columns, prepared, strict=True):
             joint += column.scores(table, part)
         log_likelihood += float(rows.weights[part] @ _normalise(joint))
         joint *= rows.weights[part]
         count += joint.sum(1)
+        total.addmm_(joint, made.mT)
         for column, sums in zip(rows.columns, columns, strict=True):
             column.add(sums, joint, part)
-        if complete:
-            total.addmm_(joint, made.mT)
-        else:
-            _add_gaps(gaps, parts, known, x, joint, square)
-    first, second = total[:, : rows.width] + gaps.first, total[:, rows.width :] + gaps.second
-    return Sums(log_likelihood, count, Moments(count, first, second), columns)
+    return log_likelihood, _completed(parts, segment.known, Moments(count, total[:, :d], total[:, d:]), square)
 
 
-def _natural(parts: Components, prior: Prior) -> tuple[Tensor, Tensor]:
-    constants, coefficients = natural(parts.main, square=prior.square)
+def _natural(parts: Components, prior: Prior, known: list[int]) -> tuple[Tensor, Tensor]:
+    """Of all components, on the known columns; the constants include the weights."""
+    complete = len(known) == prior.d
+    main = parts.main if complete else parts.main.marginal(known)
+    constants, coefficients = natural(main, square=prior.square)
     if parts.broad is not None:
-        wide = prior.natural_broad(parts.broad)
-        constants, coefficients = torch.cat([constants, wide[0]]), torch.cat([coefficients, wide[1]])
+        wide = parts.broad.marginal(known)
+        more = prior.natural_broad(parts.broad) if complete else natural(wide, square=prior.square)
+        constants, coefficients = torch.cat([constants, more[0]]), torch.cat([coefficients, more[1]])
     return constants + parts.log_weights, coefficients
 
 
-def _marginal(parts: Components, known: list[int], x: Tensor) -> Tensor:
-    blocks = [block.marginal(known).log_density(x.mT) for block in parts.gaussians]
-    return (torch.cat(blocks, 1) + parts.log_weights).mT.contiguous()
-
-
-def _add_gaps(sums: Moments, parts: Components, known: list[int], x: Tensor, shares: Tensor, square: bool) -> None:
-    at = 0
-    for block in parts.gaussians:
-        part = slice(at, at + len(block))
-        add_incomplete(sums.rows(part), block, known, x, shares[part], square=square)
-        at += len(block)
+def _completed(parts: Components, known: list[int], sums: Moments, square: bool) -> Moments:
+    if len(known) == parts.main.width:
+        return sums
+    K = len(parts.main)
+    main = completed(parts.main, known, sums.of(slice(0, K)), square=square)
+    if parts.broad is None:
+        return main
+    return main.under(completed(parts.broad, known, sums.of(slice(K, None)), square=square))
 
 
 def _normalise(joint: Tensor) -> Tensor:
@@ -134,10 +139,10 @@ def _normalise(joint: Tensor) -> Tensor:
 def update(rows: Rows, parts: Components | None, sums: Sums, shape: Shape, prior: Prior) -> Components:
     """The M-step. Without present components, `sums` come from a hard assignment to the main ones."""
     K = shape.K
-    main = maximise(shape.kind, None if parts is None else parts.main, sums.moments.rows(slice(0, K)), prior)
+    main = maximise(shape.kind, None if parts is None else parts.main, sums.moments.of(slice(0, K)), prior)
     wide = None
     if parts is not None and parts.broad is not None:
-        wide = maximise_broad(sums.moments.rows(slice(K, None)), prior)
+        wide = maximise_broad(sums.moments.of(slice(K, None)), prior)
     count = sums.count + PSEUDO
     heads = []
     for j, (space, column) in enumerate(zip(rows.other_spaces, rows.columns, strict=True)):

@@ -66,7 +66,7 @@ class Mixture(Estimator):
     covariance: Literal["full", "tied", "diagonal", "spherical", "auto"] = "auto"
     """The structure of the covariances; "auto" chooses it together with k."""
     criterion: Literal["held_out", "bic"] = "held_out"
-    """What choices go by: the likelihood of held-out rows (validation rows, else parts of the training rows), or BIC."""
+    """What choices go by: the likelihood of held-out rows (validation rows, parts of the training rows), or BIC."""
     shrinkage: float | Literal["auto"] = "auto"
     """Pseudo-rows like the whole table that each component begins with, > 0; "auto" chooses it by `criterion`."""
     outliers: bool = True
@@ -74,8 +74,8 @@ class Mixture(Estimator):
     floor: float = 1e-3
     """The smallest standard deviation a component may have, as a share of its column's; half the resolution if more."""
     members: int | Literal["auto"] = "auto"
-    """How many fits from different seeds are averaged; the average has `members` times k components. "auto" is 16 where k
-    is chosen by held-out likelihood, and 1 otherwise."""
+    """How many fits from different seeds are averaged; the average has `members` times k components. "auto" is 16 where
+    k is chosen by held-out likelihood, and 1 otherwise."""
     restarts: int = 4
     """How many k-means++ starts are tried in short runs; the best goes on."""
     tolerance: float = 1e-6

@@ -178,8 +178,8 @@ def log_interval(low: Tensor, high: Tensor) -> Tensor:
     flip = low + high > 0  # work in the left tail, where nothing cancels
     a, b = torch.where(flip, -high, low), torch.where(flip, -low, high)
     log_a, log_b = torch.special.log_ndtr(a), torch.special.log_ndtr(b)
-    ratio: Tensor = torch.expm1(log_a - log_b)
-    return log_b + torch.log(-ratio)
+    inside: Tensor = log_b + torch.log(-torch.expm1(log_a - log_b))
+    return inside
 
 
 def _draw_codes(log_shares: Tensor, component: Tensor, generator: torch.Generator) -> Tensor:

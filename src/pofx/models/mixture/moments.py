@@ -27,15 +27,18 @@ class Moments:
     first: Tensor
     second: Tensor
 
-    @staticmethod
-    def zero(K: int, d: int, *, square: bool) -> Moments:
-        """Nothing yet."""
-        empty = torch.zeros(K, second_width(d, square=square) + d + 1, dtype=torch.float64)
-        return Moments(empty[:, 0], empty[:, 1 : d + 1], empty[:, d + 1 :])
-
-    def rows(self, part: slice) -> Moments:
+    def of(self, part: slice) -> Moments:
         """Of some components."""
         return Moments(self.count[part], self.first[part], self.second[part])
+
+    def plus(self, other: Moments) -> Moments:
+        """The sum of both."""
+        return Moments(self.count + other.count, self.first + other.first, self.second + other.second)
+
+    def under(self, other: Moments) -> Moments:
+        """The components of both, these first."""
+        pairs = ((self.count, other.count), (self.first, other.first), (self.second, other.second))
+        return Moments(*(torch.cat(pair) for pair in pairs))
 
 
 def second_width(d: int, *, square: bool) -> int:
@@ -100,42 +103,42 @@ def symmetric(packed: Tensor, d: int) -> Tensor:
     return matrices
 
 
-def add_incomplete(
-    sums: Moments, block: Gaussians, known: list[int], x: Tensor, shares: Tensor, *, square: bool
-) -> None:
-    """Add the expected features of rows of which only some columns are known.
+def completed(block: Gaussians, known: list[int], sums: Moments, *, square: bool) -> Moments:
+    """Sums over all columns from sums over the known ones, for rows of which the other columns are missing.
 
-    Args:
-        sums: added to, in place.
-        block: the present Gaussians.
-        known: the columns that have values.
-        x: their values `[len(known), b]`.
-        shares: responsibilities `[K, b]`.
+    Given the known values z, the whole row has mean A z + b and covariance C on the missing columns, so its expected
+    moments are affine in those of z: the rows themselves are not needed again.
     """
     K, d = block.means.shape
     rest = [j for j in range(d) if j not in known]
+    if not rest:
+        return sums
+    count, z = sums.count, sums.first
+    if square:
+        first, second = z.new_empty(K, d), z.new_empty(K, d)
+        means = block.means[:, rest]
+        first[:, known], second[:, known] = z, sums.second
+        first[:, rest] = count[:, None] * means
+        second[:, rest] = count[:, None] * (means.square() + block.variances()[:, rest])
+        return Moments(count, first, second)
     slope, residual = _regression(block, known, rest)
-    for k in range(K):
-        filled = x.new_empty(d, x.shape[1])
-        filled[known] = x
-        shift = slope[k] @ (x - block.means[k, known][:, None]) if known else 0.0
-        filled[rest] = block.means[k, rest][:, None] + shift
-        count = shares[k].sum()
-        sums.first[k] += filled @ shares[k]
-        if square:
-            sums.second[k] += filled.square() @ shares[k]
-            sums.second[k, rest] += count * torch.diagonal(residual[k])
-        else:
-            spread = (filled * shares[k]) @ filled.mT
-            spread[[[i] for i in rest], rest] += count * residual[k]
-            sums.second[k] += upper(0.5 * (spread + spread.mT))
+    A, b = z.new_zeros(K, d, len(known)), z.new_zeros(K, d)
+    A[:, known, range(len(known))] = 1.0
+    A[:, rest] = slope
+    b[:, rest] = block.means[:, rest] - (slope @ block.means[:, known, None])[:, :, 0]
+    linear = (A @ z[:, :, None])[:, :, 0]  # [K, d]
+    cross = linear[:, :, None] * b[:, None, :]
+    scatter = A @ symmetric(sums.second, len(known)) @ A.mT + cross + cross.mT
+    scatter += count[:, None, None] * b[:, :, None] * b[:, None, :]
+    scatter[:, [[i] for i in rest], rest] += count[:, None, None] * residual
+    return Moments(count, linear + count[:, None] * b, upper(0.5 * (scatter + scatter.mT)))
 
 
 def _regression(block: Gaussians, known: list[int], rest: list[int]) -> tuple[Tensor, Tensor]:
     """Slopes `[K, rest, known]` and residual covariances `[K, rest, rest]`."""
     K = len(block)
-    if block.kind in ("diagonal", "spherical") or not known:
+    if not known:
         residual = block.marginal(rest).dense()
-        return residual.new_zeros(K, len(rest), len(known)), residual
+        return residual.new_zeros(K, len(rest), 0), residual
     slope, residual = regression(block.covariances, known, rest)
     return slope.expand(K, -1, -1), residual.expand(K, -1, -1)

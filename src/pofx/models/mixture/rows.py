@@ -27,6 +27,20 @@ BLOCK = 2048  # rows at once: with their features, about what a core's cache hol
 KEPT = 1 << 23  # numbers: 64 MB
 
 
+@dataclass(frozen=True)
+class Segment:
+    """Rows `start` to `stop` (exclusive), of which the real columns `known` have values."""
+
+    start: int
+    stop: int
+    known: list[int]
+
+    def blocks(self) -> Iterator[slice]:
+        """Its rows, a block at a time."""
+        for at in range(self.start, self.stop, BLOCK):
+            yield slice(at, min(at + BLOCK, self.stop))
+
+
 @dataclass(frozen=True, eq=False)
 class Rows:
     """Rows of a table, in canonical order.
@@ -76,38 +90,28 @@ class Rows:
         return tuple(column(spaces[j], self.values[:, j], self.weights) for j in self.places[1])
 
     @cached_property
-    def segments(self) -> list[tuple[int, int, list[int]]]:
-        """First row, last row + 1, and the real columns that these rows have."""
+    def segments(self) -> list[Segment]:
+        """Runs of rows that miss the same real columns."""
         missing = torch.isnan(self.real).mT
         if not bool(missing.any()):
-            return [(0, len(self), list(range(self.width)))]
+            return [Segment(0, len(self), list(range(self.width)))]
         change = (missing[1:] != missing[:-1]).any(1).nonzero()[:, 0] + 1
         cuts = [0, *change.tolist(), len(self)]
-        known = (~missing).tolist()
-        return [(a, b, [j for j in range(self.width) if known[a][j]]) for a, b in pairwise(cuts)]
+        return [Segment(a, b, (~missing[a]).nonzero()[:, 0].tolist()) for a, b in pairwise(cuts)]
 
-    def blocks(self) -> Iterator[tuple[slice, list[int]]]:
-        """Slices of rows with the same columns known."""
-        for start, stop, known in self.segments:
-            for at in range(start, stop, BLOCK):
-                yield slice(at, min(at + BLOCK, stop)), known
-
-    def features(self, rows: slice, *, square: bool) -> Tensor:
-        """Of complete rows, `[f, b]`."""
-        kept = self._kept_squares if square else self._kept_products
-        return features(self.real[:, rows], square=square) if kept is None else kept[:, rows]
+    def features(self, segment: Segment, part: slice, *, square: bool) -> Tensor:
+        """Of the known columns of some rows of a segment, `[f, b]`."""
+        if (self.width + second_width(self.width, square=square)) * len(self) > KEPT:
+            return features(self.real[segment.known, part], square=square)
+        kept = self._kept.get((segment.start, square))
+        if kept is None:
+            kept = features(self.real[segment.known, segment.start : segment.stop], square=square)
+            self._kept[segment.start, square] = kept
+        return kept[:, part.start - segment.start : part.stop - segment.start]
 
     @cached_property
-    def _kept_squares(self) -> Tensor | None:
-        return self._keep(square=True)
-
-    @cached_property
-    def _kept_products(self) -> Tensor | None:
-        return self._keep(square=False)
-
-    def _keep(self, *, square: bool) -> Tensor | None:
-        fits = (self.width + second_width(self.width, square=square)) * len(self) <= KEPT
-        return features(self.real, square=square) if fits else None
+    def _kept(self) -> dict[tuple[int, bool], Tensor]:
+        return {}
 
     def part(self, index: Tensor) -> Rows:
         """Some rows; `index` ascending keeps the order."""
