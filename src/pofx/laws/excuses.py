@@ -9,8 +9,16 @@ EXCUSES: dict[tuple[str, str, str], str] = {
     ("gain", "independent", "categories"): "it is itself the baseline",
     ("gain", "independent", "groups"): "it is itself the baseline",
     ("gain", "independent", "mixed"): "it is itself the baseline",
-    ("leftout", "kde", "maybe"): "a row without a value lends the column's overall law, which is not refitted for each row",
-    ("leftout", "kde", "mixed"): "a row without a value lends the column's overall law, which is not refitted for each row",
+    (
+        "leftout",
+        "kde",
+        "maybe",
+    ): "a row without a value lends the column's overall law, which is not refitted for each row",
+    (
+        "leftout",
+        "kde",
+        "mixed",
+    ): "a row without a value lends the column's overall law, which is not refitted for each row",
 }
 """(name of the law, name of the estimator, name of the case) to why the estimator cannot keep the law there."""
 

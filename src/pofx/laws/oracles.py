@@ -110,6 +110,7 @@ ORACLES: dict[str, tuple[Oracle, ...]] = {
     "stacking": (Oracle("its only part", "correlated", _multivariate_normal, {"parts": ("gaussian",)}),),
 }
 
+
 def _fixed_widths(space: Table) -> dict[str, Any]:
     return {"bandwidth": tuple(0.3 if isinstance(kind, Category) else 0.4 for kind in space.spaces)}
 

@@ -141,7 +141,15 @@ def _line(space: Scalar, x: Tensor, cuts: int) -> Line:
     )
     low, high = (math.asinh(max((-limit - centre) / scale, -FAR)), math.asinh(min((limit - centre) / scale, FAR)))
     first, last = float(t[0]), float(t[-1])
-    tails = [low, 0.9 * first + 0.1 * low, first - 1, last + 1, 0.9 * last + 0.1 * high, high]
+    near = [2.0**-k for k in range(13 if cuts > 20 else 5)]  # a bin may end just beyond the last reference value
+    tails = [
+        low,
+        0.9 * first + 0.1 * low,
+        *(first - d for d in near),
+        *(last + d for d in near),
+        0.9 * last + 0.1 * high,
+        high,
+    ]
     edges = torch.unique(torch.cat([t, torch.tensor(tails, dtype=torch.float64)]))
     return Line(space, centre, scale, edges[(edges >= low) & (edges <= high)])
 

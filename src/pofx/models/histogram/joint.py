@@ -112,13 +112,13 @@ class Search:
 
     def _log_base(self, groups: dict[int, Codes], rows: NDArray[np.int64] | slice) -> Array:
         """The log of the product of the marginals in the joint cells of some rows."""
-        log_base = 0.0
+        log_base = np.zeros(len(self.weights[rows]))
         for j, group in groups.items():
             column = self.columns[j]
             with np.errstate(divide="ignore"):
                 log_mass = np.log(np.bincount(group, column.share))[group]
-            log_base = log_base + np.append(log_mass, 0.0)[column.place[rows]]
-        return np.asarray(log_base, dtype=np.float64)
+            log_base += np.append(log_mass, 0.0)[column.place[rows]]
+        return log_base
 
     def rows(self, index: NDArray[np.int64]) -> Search:
         """The same with some of the counted rows."""
@@ -186,11 +186,11 @@ def _counted(key: Codes, weights: Array) -> tuple[Codes, Codes, Array]:
     most = int(key.max()) + 1
     if most > DENSE * len(key):
         label, first, place = np.unique(key, return_index=True, return_inverse=True)
-        return label, first, np.bincount(place, weights, len(label))
+        return label, first, np.bincount(place, weights, len(label)).astype(np.float64)
     row = np.full(most, -1, dtype=np.int64)
     row[key] = np.arange(len(key))
     label = (row >= 0).nonzero()[0]
-    return label, row[label], np.bincount(key, weights, most)[label]
+    return label, row[label], np.bincount(key, weights, most)[label].astype(np.float64)
 
 
 def _looked_up(label: Codes, count: Array, wanted: Codes) -> Array:

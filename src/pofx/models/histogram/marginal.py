@@ -33,12 +33,15 @@ SMOOTHINGS = (0.03, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 KNOTS = 20_000  # of the data's law, at which it is looked at
 
 
+Scales = tuple[float, float]  # of the lower and the upper tail
+
+
 @dataclass(frozen=True, eq=False)
 class Cells:
     """Edges of an axis with its ends, the scales of its tails, and a pseudo-count."""
 
     edges: Array  # [k + 1]
-    scales: tuple[float, float]
+    scales: Scales
     smoothing: float
 
 
@@ -87,7 +90,7 @@ def step_of(space: Scalar) -> float | None:
     return 1.0 if _counted(space) else getattr(space, "resolution", None)
 
 
-def tail_scales(data: Sorted) -> tuple[float, float]:
+def tail_scales(data: Sorted) -> Scales:
     """Tails as long as the mean excess over the outer twentieths."""
     return _scale(-data.values[::-1], data.counts[::-1]), _scale(data.values, data.counts)
 
@@ -101,14 +104,14 @@ def _scale(values: Array, counts: Array) -> float:
     return (SHAPE - 1) * max(excess, 1e-3 * spread, 1e-9 * abs(float(values[-1])), 1e-300)
 
 
-def edge_scales(edges: Array) -> tuple[float, float]:
+def edge_scales(edges: Array) -> Scales:
     """Tails for edges that a user told: a tenth of their range, so that they do not depend on the rows."""
     scale = (SHAPE - 1) * 0.1 * float(edges[-1] - edges[0])
     return scale, scale
 
 
 def with_smoothing(
-    space: Scalar, edges: Array, scales: tuple[float, float], data: Sorted, held: Sorted | None, smoothing: float | None
+    space: Scalar, edges: Array, scales: Scales, data: Sorted, held: Sorted | None, smoothing: float | None
 ) -> Cells:
     """Cells with the given pseudo-count, or with the one that predicts best."""
     if smoothing is None:
@@ -153,17 +156,17 @@ def shaped_edges(space: Scalar, data: Sorted, bins: int, on_data: float) -> Arra
     if not low < high:
         half = 0.5 * (step_of(space) or 1e-6 * abs(low) or 1.0)
         return np.array([low - half, high + half])
-    some = np.unique(np.linspace(0, len(data.values) - 1, min(len(data.values), KNOTS)).astype(np.int64))
+    some = np.linspace(0, len(data.values) - 1, min(len(data.values), KNOTS)).astype(np.int64)
     values, law = data.values[some], 0.5 * (data.below[some] + data.below[some + 1]) / data.n
     inside = (values > low) & (values < high)
     x = np.concatenate([[low], values[inside], [high]])
     mixed = (1 - on_data) * (x - low) / (high - low) + on_data * np.concatenate([[0.0], law[inside], [1.0]])
-    return np.interp(np.linspace(0, 1, bins + 1), mixed, x)
+    return np.asarray(np.interp(np.linspace(0, 1, bins + 1), mixed, x), dtype=np.float64)
 
 
 def category_edges(space: Category) -> Array:
     """One cell a code."""
-    return np.arange(space.size + 1) - 0.5
+    return np.arange(space.size + 1, dtype=np.float64) - 0.5
 
 
 def _shapes(data: Sorted) -> Iterator[tuple[int, float]]:
@@ -184,7 +187,7 @@ def _parts(space: Scalar, data: Sorted, held: Sorted | None, seed: int) -> list[
 
 
 def _scores(
-    space: Scalar, edges: Array, scales: tuple[float, float], pseudo: tuple[float, ...], data: Sorted, held: Sorted | None
+    space: Scalar, edges: Array, scales: Scales, pseudo: tuple[float, ...], data: Sorted, held: Sorted | None
 ) -> Array:
     """For each pseudo-count, the log-likelihood of the held rows, or of each row left out in turn."""
     rows = data if held is None else held
@@ -198,7 +201,7 @@ def _scores(
     return scores.numpy() + _log_densities(space, bounds, scales, wanted, rows)
 
 
-def _log_densities(space: Scalar, bounds: torch.Tensor, scales: tuple[float, float], wanted: torch.Tensor, rows: Sorted) -> float:
+def _log_densities(space: Scalar, bounds: torch.Tensor, scales: Scales, wanted: torch.Tensor, rows: Sorted) -> float:
     """Sum over rows of the log-density inside their cell: only the rows in the tails are looked at one by one."""
     width = torch.diff(bounds)
     closed = torch.isfinite(width)

@@ -50,6 +50,15 @@ class HistogramModel(Density):
         {"weights", "discrete", "bounds", "periodic", "missing", "marginal", "condition", "cdf", "merge", "streaming"}
     )
 
+    edges: Tensor
+    scales: Tensor
+    counts: Tensor
+    groups: Tensor
+    smoothing: Tensor
+    cells: Tensor
+    cell_counts: Tensor
+    shares: Tensor
+
     def __init__(
         self,
         space: Table,

@@ -182,4 +182,5 @@ def _grouped(data: Sorted) -> Sorted:
     group = np.floor((np.cumsum(data.counts) - 0.5 * data.counts) / data.n * MOST_BLOCKS).astype(np.int64)
     _, group = np.unique(group, return_inverse=True)
     counts = np.bincount(group, data.counts)
-    return Sorted(np.bincount(group, data.counts * data.values) / counts, counts)
+    sums = np.bincount(group, data.counts * data.values)
+    return Sorted(np.asarray(sums / counts, dtype=np.float64), counts.astype(np.float64))

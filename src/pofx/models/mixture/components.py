@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -39,6 +40,12 @@ class Components:
     def gaussians(self) -> tuple[Gaussians, ...]:
         """The one or two blocks of Gaussians."""
         return (self.main,) if self.broad is None else (self.main, self.broad)
+
+    @cached_property
+    def one_block(self) -> Gaussians:
+        """All components as one block, full or diagonal."""
+        alike = [block.general for block in self.gaussians]
+        return alike[0] if len(alike) == 1 else together(alike)
 
     @property
     def free_parameters(self) -> int:

@@ -85,7 +85,8 @@ def _expect_segment(
 ) -> tuple[float, Moments]:
     """Of rows that miss the same columns; `columns` are added to."""
     K, d, square = len(parts.log_weights), len(segment.known), prior.square
-    constants, coefficients = _natural(parts, prior, segment.known)
+    complete = d == prior.d
+    constants, coefficients = _natural(parts, prior) if complete else _natural_of(parts, segment.known, square)
     total = torch.zeros(K, d + second_width(d, square=square), dtype=torch.float64)
     count, log_likelihood = torch.zeros(K, dtype=torch.float64), 0.0
     for part in segment.blocks():
@@ -99,29 +100,23 @@ def _expect_segment(
         total.addmm_(joint, made.mT)
         for column, sums in zip(rows.columns, columns, strict=True):
             column.add(sums, joint, part)
-    return log_likelihood, _completed(parts, segment.known, Moments(count, total[:, :d], total[:, d:]), square)
+    sums = Moments(count, total[:, :d], total[:, d:])
+    return log_likelihood, sums if complete else completed(parts.one_block, segment.known, sums, square=square)
 
 
-def _natural(parts: Components, prior: Prior, known: list[int]) -> tuple[Tensor, Tensor]:
-    """Of all components, on the known columns; the constants include the weights."""
-    complete = len(known) == prior.d
-    main = parts.main if complete else parts.main.marginal(known)
-    constants, coefficients = natural(main, square=prior.square)
+def _natural(parts: Components, prior: Prior) -> tuple[Tensor, Tensor]:
+    """Of all components; the constants include the weights."""
+    constants, coefficients = natural(parts.main, square=prior.square)
     if parts.broad is not None:
-        wide = parts.broad.marginal(known)
-        more = prior.natural_broad(parts.broad) if complete else natural(wide, square=prior.square)
-        constants, coefficients = torch.cat([constants, more[0]]), torch.cat([coefficients, more[1]])
+        wide = prior.natural_broad(parts.broad)
+        constants, coefficients = torch.cat([constants, wide[0]]), torch.cat([coefficients, wide[1]])
     return constants + parts.log_weights, coefficients
 
 
-def _completed(parts: Components, known: list[int], sums: Moments, square: bool) -> Moments:
-    if len(known) == parts.main.width:
-        return sums
-    K = len(parts.main)
-    main = completed(parts.main, known, sums.of(slice(0, K)), square=square)
-    if parts.broad is None:
-        return main
-    return main.under(completed(parts.broad, known, sums.of(slice(K, None)), square=square))
+def _natural_of(parts: Components, known: list[int], square: bool) -> tuple[Tensor, Tensor]:
+    """The same of some columns."""
+    constants, coefficients = natural(parts.one_block.marginal(known), square=square)
+    return constants + parts.log_weights, coefficients
 
 
 def _normalise(joint: Tensor) -> Tensor:

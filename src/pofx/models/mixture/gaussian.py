@@ -59,6 +59,13 @@ class Gaussians:
             return self.covariances.expand(len(self), -1, -1)
         return torch.diag_embed(self.variances())
 
+    @property
+    def general(self) -> Gaussians:
+        """The same Gaussians, tied ones written as full ones and spherical ones as diagonal ones."""
+        if self.kind == "tied":
+            return Gaussians("full", self.means, self.dense())
+        return Gaussians("diagonal", self.means, self.variances()) if self.kind == "spherical" else self
+
     def variances(self) -> Tensor:
         """The diagonals of the covariances, `[K, d]`."""
         if self.kind == "diagonal":
@@ -169,9 +176,9 @@ class Gaussians:
 
 def together(blocks: list[Gaussians]) -> Gaussians:
     """The components of several blocks of one kind; tied covariances, which differ, become full."""
-    means = torch.cat([block.means for block in blocks])
     if blocks[0].kind == "tied":
-        return Gaussians("full", means, torch.cat([block.dense() for block in blocks]))
+        blocks = [block.general for block in blocks]
+    means = torch.cat([block.means for block in blocks])
     return Gaussians(blocks[0].kind, means, torch.cat([block.covariances for block in blocks]))
 
 

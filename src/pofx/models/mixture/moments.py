@@ -35,11 +35,6 @@ class Moments:
         """The sum of both."""
         return Moments(self.count + other.count, self.first + other.first, self.second + other.second)
 
-    def under(self, other: Moments) -> Moments:
-        """The components of both, these first."""
-        pairs = ((self.count, other.count), (self.first, other.first), (self.second, other.second))
-        return Moments(*(torch.cat(pair) for pair in pairs))
-
 
 def second_width(d: int, *, square: bool) -> int:
     """How many second-order features there are."""

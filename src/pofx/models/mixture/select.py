@@ -1,7 +1,7 @@
 """How many components, which covariance structure, how strong a prior: by held-out likelihood, or by BIC.
 
-Held-out rows are the validation rows, if any, and, where these are few, training rows, a fifth at a time. Candidates
-K = 1, 2, 3, 4, 6, 8, 12, ... are tried for each structure until the score has fallen twice; then the prior's strength is
+Held-out rows are the validation rows, if any, and, where these are few, training rows, a fifth at a time. Candidates K
+= 1, 2, 3, 4, 6, 8, 12, ... are tried for each structure until the score has fallen twice; then the prior's strength is
 searched at the best one, and K again around it. Validation rows take part in choices only, never in a fit. A candidate
 is scored as the average of a few members, fits from different seeds (Ormoneit and Tresp 1996), since that is what is
 fitted in the end: averaging pays most where single fits vary most, and lets K grow.
@@ -142,7 +142,7 @@ def bic(parts: Components, rows: Rows) -> float:
 
 
 def folds_of(rows: Rows, validation: Rows | None, seed: int) -> list[tuple[Rows, Rows]]:
-    """Pairs of training and held-out rows: the validation rows, then folds of the training rows until that is enough."""
+    """Pairs of training and held-out rows: the validation rows, and folds of the training rows if these are few."""
     pairs = []
     if validation is not None and len(validation):
         pairs.append((rows.thinned(LOOKED_AT), validation.thinned(LOOKED_AT)))
