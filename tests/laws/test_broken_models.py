@@ -113,5 +113,5 @@ def test_an_exact_model_has_no_bound_to_examine() -> None:
 
 def test_findings_of_a_fitted_model_name_what_is_broken() -> None:
     findings = examine(toys.toy(toys.NotNormalised).fit(CASES["normal"].make(0)))
-    assert [finding.check for finding in findings if not finding.passed] == ["mass"]
+    assert [finding.check for finding in findings if not finding.passed] == ["mass", "cdf"]
     assert "1.05" in next(finding.why for finding in findings if not finding.passed)

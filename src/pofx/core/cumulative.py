@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -38,6 +38,7 @@ TOWARDS_END = 1000.0  # octaves: where a density is infinite at 0, mass may lie 
 FAR = 2.0**53  # whole numbers beyond are not all representable
 
 
+@runtime_checkable
 class Cumulative(Protocol):
     """A distribution function and its inverse, float64 `[n] -> [n]`."""
 

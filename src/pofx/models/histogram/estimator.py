@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -75,7 +76,7 @@ class Histogram(Estimator):
         if any(bins < 1 for bins in told):
             raise FitError("a histogram needs at least one bin", got=str(self.bins))
         for edges in self.edges:
-            if len(edges) < 2 or any(not a < b for a, b in zip(edges, edges[1:], strict=False)):
+            if len(edges) < 2 or any(not a < b for a, b in pairwise(edges)):
                 raise FitError("bin edges must be two or more increasing numbers", got=str(edges)[:60])
 
     def _fit(
@@ -88,7 +89,8 @@ class Histogram(Estimator):
         recorder.start("histogram", len(table.names))
         cells = []
         for j, space in enumerate(table.spaces):
-            cells.append(self._cells(space, self._number(table, j), _column(data, j), _held(validation, j), seed, deadline))
+            held = None if validation is None else _column(validation, j)
+            cells.append(self._cells(space, self._number(table, j), _column(data, j), held, seed, deadline))
             recorder.step(j + 1, table.names[j])
         recorder.finish()
         return _counted(table, cells, self._joint(table, cells, data, validation, deadline), data)
@@ -123,8 +125,8 @@ class Histogram(Estimator):
             return choose_cells(
                 space, data, held, tails=self.tails, smoothing=self.smoothing, seed=seed, deadline=deadline
             )
-        edges = self._ruled(space, data, number)
-        return with_smoothing(space, whole_axis(space, edges, self.tails), tail_scales(data), data, held, self.smoothing)
+        edges = whole_axis(space, self._ruled(space, data, number), self.tails)
+        return with_smoothing(space, edges, tail_scales(data), data, held, self.smoothing)
 
     def _ruled(self, space: Scalar, data: Sorted, number: int) -> Array:
         if isinstance(self.bins, str):
@@ -141,7 +143,7 @@ class Histogram(Estimator):
         flags = flag_axes(table)
         absent = {j for j in range(len(table.names)) if bool(torch.isnan(data.values[:, j]).any())}
         known = {j: flags.get(j, -1) for j in absent}
-        axes = [_axis(space, cell, _column(data, j)) for j, (space, cell) in enumerate(zip(table.spaces, cells, strict=True))]
+        axes = [_axis(table.spaces[j], cell, _column(data, j)) for j, cell in enumerate(cells)]
         search = _search(table, axes, known, data, None)
         if validation is not None and len(validation):
             search = _search(table, axes, known, data, _search(table, axes, known, validation, None))
@@ -162,10 +164,6 @@ def _fine(search: Search, smoothing: float | None) -> Joint:
 
 def _column(data: Data, j: int) -> Sorted:
     return Sorted.of(data.values[:, j].numpy(), None if data.weights is None else data.weights.numpy())
-
-
-def _held(validation: Data | None, j: int) -> Sorted | None:
-    return None if validation is None else _column(validation, j)
 
 
 def _axis(space: Scalar, cell: Cells, data: Sorted) -> Axis:

@@ -81,12 +81,12 @@ class Sorted:
         whole = math.floor(place + 1e-12)
         k = np.searchsorted(above, [whole, whole + 1], side="right").clip(max=len(above) - 1)
         first, second = self.values[k]
-        return float(first + (place - whole) * (second - first))
+        return float(first) + (place - whole) * float(second - first)
 
     def deviation(self) -> float:
         """Population standard deviation."""
-        mean = np.average(self.values, weights=self.counts)
-        return math.sqrt(float(np.average((self.values - mean) ** 2, weights=self.counts)))
+        mean = float(np.average(self.values, weights=self.counts))
+        return float(np.sqrt(np.average(np.square(self.values - mean), weights=self.counts)))
 
     def without(self, which: NDArray[np.bool_]) -> tuple[Sorted, Sorted]:
         """The values not marked, and those that are."""
@@ -100,7 +100,7 @@ def sturges(data: Sorted) -> float:
 
 def scott(data: Sorted) -> float:
     """Bin width: (24 sqrt(pi) / n)^(1/3) standard deviations."""
-    return (24 * math.sqrt(math.pi) / data.n) ** (1 / 3) * data.deviation()
+    return math.pow(24 * math.sqrt(math.pi) / data.n, 1 / 3) * data.deviation()
 
 
 def freedman_diaconis(data: Sorted) -> float:

@@ -62,7 +62,8 @@ def sheather_jones(x: Tensor, counts: Tensor) -> float:
 def improved_sheather_jones(x: Tensor, counts: Tensor) -> float:
     """The fixed point of Botev, Grotowski and Kroese (2010), from the cosine transform of a fine histogram.
 
-    Rows are counted as distinct values, so ties do not pull it to zero.
+    Rows are counted as distinct values, so ties do not pull it to zero. Where there is no fixed point (heavy ties, a
+    range of thousands of bandwidths) it is Silverman's.
     """
     lowest, highest = float(x.min()), float(x.max())
     reach = highest - lowest

@@ -1,9 +1,7 @@
-"""One kernel for each kind of column; a row's kernel is their product, and each has mass exactly one.
+"""One kernel for each kind of numeric column; a row's kernel is their product, and each has mass exactly one.
 
 Real: any kernel of `kernels.py`. Interval: the same, reflected at both ends (Schuster 1985). Circle: von Mises, with
-concentration `(period / (2 pi width))^2`. Integer: the discrete Gaussian within the bounds. Category: the row's own
-label with probability `1 - lambda`, else a draw from the column's smoothed shares (Aitchison and Aitken 1976; theirs
-are uniform shares).
+concentration `(period / (2 pi width))^2`. Integer: the discrete Gaussian within the bounds. Categories: `labels.py`.
 
 `x` is `[q, 1]`, `rows` and `widths` are `[1, m]`, kernels are `[q, m]`; for draws all are `[n]`.
 """
@@ -196,12 +194,6 @@ def smooth_column(space: Scalar, kernel: str) -> Smooth:
     if isinstance(space, Interval):
         return Reflected(KERNELS[kernel], space.low, space.high)
     return Line(KERNELS[kernel])
-
-
-def log_label_kernel(same: Tensor, log_share: Tensor, leak: Tensor) -> Tensor:
-    """A category's log-kernel from whether the labels agree, the log-share of the label asked for, and lambda."""
-    other = torch.log(leak) + log_share
-    return torch.where(same, torch.logaddexp(torch.log1p(-leak), other), other)
 
 
 def _log_add(a: Tensor, b: Tensor) -> Tensor:

@@ -12,9 +12,9 @@ import math
 import torch
 from torch import Tensor
 
-from pofx.models.kde.columns import Smooth, log_label_kernel, smooth_column
+from pofx.models.kde.columns import Smooth, smooth_column
 from pofx.models.kde.features import Features, row_log_sums
-from pofx.models.kde.model import PRIOR
+from pofx.models.kde.labels import LabelBase, label_base, log_label_kernel
 from pofx.models.kde.sample import Sample
 from pofx.spaces.symbolic import Category
 
@@ -44,7 +44,7 @@ class LeaveOneOut:
         self.base = base
         spaces = sample.space.spaces
         self.columns = [None if isinstance(s, Category) else smooth_column(s, "gaussian") for s in spaces]
-        self.log_shares = {k: self._log_shares(k) for k, column in enumerate(self.columns) if column is None}
+        self.bases = {k: self._base_of(k) for k, column in enumerate(self.columns) if column is None}
 
     def __call__(self, widths: Tensor, sensitivity: Tensor, inverse: Tensor | None, least: Tensor) -> Tensor:
         """Log-likelihood of each scored row under the other rows, `[q]`.
@@ -106,24 +106,20 @@ class LeaveOneOut:
         features.add_distance(x[: self.q], x, factors, log_peak, None)
 
     def _add_labels(self, features: Features, k: int, leak: Tensor) -> None:
-        labels, share = self.rows[:, k], self.log_shares[k]
+        labels, base = self.rows[:, k], self.bases[k]
         size = int(labels.max()) + 1
         if size > FEW_LABELS:
-            same = labels[: self.q, None] == labels
-            features.by_pair.append(log_label_kernel(same, share[:, None], leak))
+            features.by_pair.append(log_label_kernel(labels[: self.q, None] == labels, base, leak))
             return
-        other = torch.log(leak) + share
+        other = base.log_other(leak)
         features.only_query = features.only_query + other
-        features.add_labels(labels[: self.q], labels, size, torch.logaddexp(torch.log1p(-leak), other) - other)
+        features.add_labels(labels[: self.q], labels, size, base.log_same(leak) - other)
 
-    def _log_shares(self, k: int) -> Tensor:
-        """Log-share of each scored row's label, counted without the row, `[q]`."""
+    def _base_of(self, k: int) -> LabelBase:
+        """What there is to know of each scored row's label without the row."""
         space = self.sample.space.spaces[k]
         assert isinstance(space, Category)
-        counts = label_counts(self.sample, k, space)
-        left = self.left[: self.q]
-        seen = (counts[self.rows[: self.q, k].long()] - left).clamp_min(0) + PRIOR
-        return torch.log(seen / (counts.sum() - left + PRIOR * space.size))
+        return label_base(self.rows[: self.q, k], label_counts(self.sample, k, space), self.left[: self.q])
 
 
 def label_counts(sample: Sample, k: int, space: Category) -> Tensor:

@@ -47,9 +47,9 @@ class KDE(Estimator):
     """Kernel density estimate of a table of numbers, angles, counts and categories. The model stores the rows.
 
     >>> import numpy as np
-    >>> model = KDE(bandwidth=0.5).fit(np.array([0.0, 1.0]))
-    >>> float(model.log_prob(np.array([0.0]))[0])  # log of the mean of N(0; 0, 0.5) and N(0; 1, 0.5)
-    -0.79
+    >>> model = KDE(bandwidth=0.5).fit(np.array([0.0, 1.0, 2.5]))
+    >>> float(model.log_prob(np.array([0.0]))[0])  # log of the mean of N(0; 0, 0.5), N(0; 1, 0.5) and N(0; 2.5, 0.5)
+    -1.20
     """
 
     name: ClassVar[str] = "kde"

@@ -13,8 +13,9 @@ from pofx.core.contract import Capability, Density
 from pofx.errors import LikelihoodError
 from pofx.models.kde.columns import Smooth, smooth_column
 from pofx.models.kde.conditioning import moved_rows, narrowed
+from pofx.models.kde.labels import draw_index, draw_labels, label_base
 from pofx.models.kde.product import Product
-from pofx.models.kde.sums import LogBases, log_bases_at, log_kernel_sums, log_pairs
+from pofx.models.kde.sums import Bases, bases_at, log_kernel_sums, log_pairs
 from pofx.spaces.numeric import Real
 from pofx.spaces.symbolic import Category
 from pofx.spaces.table import Table
@@ -23,7 +24,6 @@ CAPABILITIES: frozenset[Capability] = frozenset(
     {"missing", "bounds", "periodic", "discrete", "marginal", "condition", "cdf", "left_out"}
 )
 _WIDER = "condition on a value nearer to the training rows, or fit with a kernel that reaches everywhere"
-PRIOR = 0.5  # rows that every label is taken to have been seen beyond those it was (Krichevsky and Trofimov 1981)
 
 
 class KDEModel(Density):
@@ -91,11 +91,11 @@ class KDEModel(Density):
         return log_kernel_sums(x, self.product) - torch.log(self.weights.sum())
 
     def _sample(self, n: int, generator: torch.Generator, given: Tensor | None) -> Tensor:
-        chosen = _draw_index(self.weights, n, generator)
+        chosen = draw_index(self.weights, n, generator)
         x = self.product.centres[chosen]
         for k, column in enumerate(self.product.columns):
             if column is None:
-                x[:, k] = self._draw_labels(x[:, k], k, generator)
+                x[:, k] = draw_labels(x[:, k], self._counts(k), self.bandwidths[k], generator)
             elif k not in self.product.joint:
                 x[:, k] = column.draw(x[:, k], self.product.widths[chosen, k], generator)
         return self._move_jointly(x, chosen, generator)
@@ -103,7 +103,7 @@ class KDEModel(Density):
     def _log_prob_left_out(self) -> Tensor:
         rest = self.weights.sum() - self.weights
         index = torch.arange(len(self.rows), device=self.rows.device)
-        total = log_kernel_sums(self.rows, self.product, skip=index, log_bases=self._shares_left_out())
+        total = log_kernel_sums(self.rows, self.product, skip=index, given=self._bases_left_out())
         return torch.where(rest > 0, total - torch.log(rest), -torch.inf)
 
     def _training_rows(self) -> Tensor:
@@ -142,11 +142,11 @@ class KDEModel(Density):
         space = self._table()
         real = tuple(k for k, s in enumerate(space.spaces) if isinstance(s, Real))
         columns: list[Smooth | None] = []
-        shares: list[Tensor | None] = []
+        counts: list[Tensor | None] = []
         for k, s in enumerate(space.spaces):
             is_label = isinstance(s, Category)
             columns.append(None if is_label else smooth_column(s, self.kernel))
-            shares.append(torch.log(smoothed(self._counts(k))) if is_label else None)
+            counts.append(self._counts(k) if is_label else None)
         return Product(
             tuple(columns),
             self.rows,
@@ -154,7 +154,7 @@ class KDEModel(Density):
             self.factors,
             self.base,
             torch.log(self.weights),
-            tuple(shares),
+            tuple(counts),
             real if self.correlation is not None else (),
             self.correlation,
         )
@@ -168,34 +168,17 @@ class KDEModel(Density):
         sizes = _label_sizes(self._table())
         return self.counts[sum(sizes[:k]) : sum(sizes[: k + 1])]
 
-    def _shares_left_out(self) -> LogBases:
-        """Each row's own log-share of its labels, counted without it."""
-        bases: list[Tensor | None] = []
-        for k, column in enumerate(self.product.columns):
-            if column is not None:
-                bases.append(None)
-                continue
-            counts = self._counts(k)
-            seen = (counts[self.rows[:, k].long()] - self.weights).clamp_min(0) + PRIOR
-            bases.append(torch.log(seen / (counts.sum() - self.weights + PRIOR * len(counts))))
-        return tuple(bases)
-
-    def _draw_labels(self, labels: Tensor, k: int, generator: torch.Generator) -> Tensor:
-        fresh = _draw_index(smoothed(self._counts(k)), len(labels), generator).to(labels.dtype)
-        kept = torch.rand(len(labels), generator=generator, dtype=torch.float64) >= self.bandwidths[k]
-        return torch.where(kept, labels, fresh)
-
-    def _move_jointly(self, x: Tensor, chosen: Tensor, generator: torch.Generator) -> Tensor:
-        if self.product.triangle is not None:
-            at = list(self.product.joint)
-            noise = torch.randn(len(x), len(at), generator=generator, dtype=torch.float64) @ self.product.triangle.T
-            x[:, at] += noise * self.bandwidths[at] * self.factors[chosen, None]
-        return x
+    def _bases_left_out(self) -> Bases:
+        """What there is to know of each row's labels without the row."""
+        return tuple(
+            label_base(self.rows[:, k], self._counts(k), self.weights) if column is None else None
+            for k, column in enumerate(self.product.columns)
+        )
 
     def _log_weights_at(self, known: list[int], values: Tensor) -> Tensor:
         """Log of each row's weight times its kernel at the known values, `[m]`."""
         part = self.product.select(known)
-        result = log_pairs(values[None], part, slice(None), log_bases_at(values[None], part))[0]
+        result = log_pairs(values[None], part, slice(None), bases_at(values[None], part))[0]
         if not bool(torch.isfinite(result).any()):
             raise LikelihoodError("the condition has probability zero", got="no kernel reaches it", remedy=_WIDER)
         return result
@@ -225,17 +208,5 @@ class KDEModel(Density):
         )
 
 
-def smoothed(counts: Tensor) -> Tensor:
-    """Shares of labels, none of them zero, `[size]`."""
-    return (counts + PRIOR) / (counts.sum() + PRIOR * len(counts))
-
-
 def _label_sizes(table: Table) -> list[int]:
     return [space.size if isinstance(space, Category) else 0 for space in table.spaces]
-
-
-def _draw_index(weights: Tensor, n: int, generator: torch.Generator) -> Tensor:
-    """Indices with probabilities in proportion to weights, `[n]`; any number of weights."""
-    steps = torch.cumsum(weights, 0)
-    u = torch.rand(n, generator=generator, dtype=torch.float64) * steps[-1]
-    return torch.searchsorted(steps, u, right=True).clamp_max(len(weights) - 1)

@@ -26,7 +26,7 @@ class Product:
         factors: each row's widths are the bandwidths times this, `[m]`.
         base: centre and width of the kernel that stands in where a row has no value, `[d, 2]`.
         log_weights: `[m]`, not normalised.
-        log_shares: a category's log-shares `[size]`, None for numeric columns, `[d]`.
+        counts: how often each label of a category was seen `[size]`, None for numeric columns, `[d]`.
         joint: numeric columns with correlated Gaussian kernels.
         correlation: of these kernels `[r, r]`, or None.
     """
@@ -37,7 +37,7 @@ class Product:
     factors: Tensor
     base: Tensor
     log_weights: Tensor
-    log_shares: tuple[Tensor | None, ...]
+    counts: tuple[Tensor | None, ...]
     joint: tuple[int, ...] = ()
     correlation: Tensor | None = None
 
@@ -52,7 +52,7 @@ class Product:
             rows=self.rows[:, at],
             bandwidths=self.bandwidths[at],
             base=self.base[at],
-            log_shares=tuple(self.log_shares[k] for k in at),
+            counts=tuple(self.counts[k] for k in at),
             joint=joint if self.correlation is not None else (),
             correlation=None if self.correlation is None or not old else self.correlation[old][:, old],
         )

@@ -100,7 +100,9 @@ def _by_rule(rule: str, sample: Sample, k: int) -> float:
         width = float(sample.spreads[k]) * math.pow(sample.total, -1 / (d + 4))
     else:
         x, counts = sample.column(k)
-        width = RULES[rule](x, counts) * widening(float(counts.sum()), d) if len(x) else 0.0
+        spread = float(sample.spreads[k])
+        z = (x - (0.0 if isinstance(sample.space.spaces[k], Circle) else sample.centres[k])) / spread
+        width = spread * RULES[rule](z, counts) * widening(float(counts.sum()), d) if len(x) else 0.0
     return max(width, float(sample.floors[k]))
 
 

@@ -9,28 +9,26 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pofx.models.kde.columns import log_label_kernel
+from pofx.models.kde.labels import LabelBase, label_base, log_label_kernel
 from pofx.models.kde.product import Product
 
 QUERIES, ROWS = 256, 1024  # a block of pairs: 2 MB a matrix, which stays in a processor's cache
 
 FAINT = -700.0  # of terms so far below the largest none counts; exponentials that underflow are ten times as slow
 
-LogBases = tuple[Tensor | None, ...]
+Bases = tuple[LabelBase | None, ...]
 
 
-def log_kernel_sums(
-    x: Tensor, product: Product, *, skip: Tensor | None = None, log_bases: LogBases | None = None
-) -> Tensor:
+def log_kernel_sums(x: Tensor, product: Product, *, skip: Tensor | None = None, given: Bases | None = None) -> Tensor:
     """`log sum_j weight_j K_j(x_i)`, `[q]`.
 
     Args:
         x: queries `[q, d]`; where one has no value (NaN) that column is left out of every kernel.
         product: the kernels.
         skip: for each query the one row that does not count, `[q]`.
-        log_bases: for each category the log-share of each query's label `[q]`; None takes the product's shares.
+        given: for each category what there is to know of the queries' labels; None counts the product's rows.
     """
-    bases = log_bases if log_bases is not None else log_bases_at(x, product)
+    bases = given if given is not None else bases_at(x, product)
     absent = torch.isnan(x.detach())
     if not bool(absent.any()):
         return _complete(x, product, skip, bases)
@@ -45,7 +43,7 @@ def log_kernel_sums(
     return result
 
 
-def log_pairs(x: Tensor, product: Product, part: slice, bases: LogBases) -> Tensor:
+def log_pairs(x: Tensor, product: Product, part: slice, bases: Bases) -> Tensor:
     """Log of the weighted kernel of every pair of a query and one of a part of the rows, `[q, m]`."""
     total = (product.log_weights + product.log_peaks)[part].expand(len(x), -1)
     if product.plain or product.joint:
@@ -66,7 +64,7 @@ def log_sum_exp(values: Tensor) -> Tensor:
     return torch.where(none, -torch.inf, torch.log(total) + top)
 
 
-def _complete(x: Tensor, product: Product, skip: Tensor | None, bases: LogBases) -> Tensor:
+def _complete(x: Tensor, product: Product, skip: Tensor | None, bases: Bases) -> Tensor:
     pieces = [x.new_zeros(0)]
     for start in range(0, len(x), QUERIES):
         index = slice(start, start + QUERIES)
@@ -75,7 +73,7 @@ def _complete(x: Tensor, product: Product, skip: Tensor | None, bases: LogBases)
     return torch.cat(pieces)
 
 
-def _over_rows(x: Tensor, product: Product, skip: Tensor | None, bases: LogBases) -> Tensor:
+def _over_rows(x: Tensor, product: Product, skip: Tensor | None, bases: Bases) -> Tensor:
     pieces = []
     for start in range(0, len(product.rows), ROWS):
         pairs = log_pairs(x, product, slice(start, start + ROWS), bases)
@@ -86,21 +84,21 @@ def _over_rows(x: Tensor, product: Product, skip: Tensor | None, bases: LogBases
     return log_sum_exp(torch.stack(pieces, 1))
 
 
-def _one_column(x: Tensor, product: Product, k: int, part: slice, base: Tensor | None) -> Tensor:
+def _one_column(x: Tensor, product: Product, k: int, part: slice, base: LabelBase | None) -> Tensor:
     column, rows = product.columns[k], product.centres[part, k]
     if column is not None:
         return column.log_kernel(x, rows[None], product.widths[part, k][None])
     assert base is not None
-    return log_label_kernel(x == rows, base[:, None], product.bandwidths[k])
+    return log_label_kernel(x == rows, base, product.bandwidths[k])
 
 
-def log_bases_at(x: Tensor, product: Product) -> LogBases:
-    """For each category the log-share of each query's label, `[q]`."""
+def bases_at(x: Tensor, product: Product) -> Bases:
+    """For each category what there is to know of the queries' labels."""
     return tuple(
-        None if shares is None else shares[torch.nan_to_num(x[:, k].detach()).long()]
-        for k, shares in enumerate(product.log_shares)
+        None if counts is None else label_base(torch.nan_to_num(x[:, k].detach()), counts)
+        for k, counts in enumerate(product.counts)
     )
 
 
-def _at(values: Tensor | None, index: slice | Tensor) -> Tensor | None:
-    return None if values is None else values[index]
+def _at(base: LabelBase | None, index: slice | Tensor) -> LabelBase | None:
+    return None if base is None else base.at(index)

@@ -98,8 +98,8 @@ def _expect_segment(
         joint *= rows.weights[part]
         count += joint.sum(1)
         total.addmm_(joint, made.mT)
-        for column, sums in zip(rows.columns, columns, strict=True):
-            column.add(sums, joint, part)
+        for column, gathered in zip(rows.columns, columns, strict=True):
+            column.add(gathered, joint, part)
     sums = Moments(count, total[:, :d], total[:, d:])
     return log_likelihood, sums if complete else completed(parts.one_block, segment.known, sums, square=square)
 
