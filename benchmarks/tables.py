@@ -13,8 +13,8 @@ missing value are left out, since scikit-learn takes none; spikes are scored by 
 Real tables are rounded, and a density may grow without end at a value that is repeated: one component of a Gaussian
 mixture with scikit-learn's smallest variance on petals 0.2 cm wide gives them a density that, times the rounding step,
 is far over one. pofx uses no scale under half a step. So two scores are printed: the density at the recorded number
-("raw"), and the mean density over the cell that was rounded to it ("cell"), by 1024 random points in each cell, the same
-for all models: the log-probability of what was recorded, per unit.
+("raw"), and the mean density over the cell that was rounded to it ("cell"), by 1024 random points in each cell, the
+same for all models: the log-probability of what was recorded, per unit.
 Writes benchmarks/results/tables.json.
 """
 

@@ -148,7 +148,7 @@ def test_odd_tables_get_their_answer(tmp_path, capsys):
     odd = {
         "one column": "x\n" + "\n".join(map(str, random.normal(size=40))),
         "duplicate names": "a,a\n" + "\n".join(f"{v},{v * 2 + w}" for v, w in random.normal(size=(40, 2))),
-        "mixed types": "a,b\n" + "\n".join(f"{v},{'word' if k % 3 else k}" for k, v in enumerate(random.normal(size=40))),
+        "mixed types": "a,b\n" + "\n".join(f"{k * 1.7},{'word' if k % 3 else k}" for k in range(40)),
         "missing column": "a,b\n" + "\n".join(f"{v}," for v in random.normal(size=40)),
         "ties": "a,b\n" + "\n".join(f"{k % 2}.5,{k % 3}.25" for k in range(40)),
     }
@@ -175,7 +175,8 @@ def test_ctrl_c_ends_with_130_and_the_next_fit_goes_on(tmp_path):
     words = [sys.executable, "-m", "pofx", "fit", str(tmp_path / "big.csv"), "--out", str(tmp_path / "run")]
     words += ["--models", "gaussian,kde,mixture"]
     shelf = tmp_path / ".run.unfinished"
-    process = subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    one_thread = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.PIPE, env=one_thread)
     deadline = time.monotonic() + 60
     while not list(shelf.glob("gaussian-*.json")) and time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.01)

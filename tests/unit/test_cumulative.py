@@ -127,9 +127,7 @@ def test_a_closed_form_is_inverted_to_relative_accuracy_in_the_lower_tail(name: 
         (Category(("a", "b", "c"), open=True), stats.rv_discrete(values=([0, 1, 2, 3], [0.1, 0.4, 0.3, 0.2]))()),
     ],
 )
-def test_counts_agree_with_scipy_and_the_quantile_is_the_smallest(
-    kind: type[_Frozen], space: Scalar, law: Any
-) -> None:
+def test_counts_agree_with_scipy_and_the_quantile_is_the_smallest(kind: type[_Frozen], space: Scalar, law: Any) -> None:
     model = kind(space, law)
     u = np.array([1e-6, 0.05, 0.3, 0.5, 0.9, 0.999])
     k = model.ppf(u)

@@ -71,7 +71,7 @@ def test_a_classifier_tells_different_laws_apart_and_the_same_law_not():
 def test_stacking_weights_maximise_the_held_out_score():
     random = np.random.default_rng(0)
     x = np.concatenate([random.normal(0, 1, 700), random.normal(8, 1, 300)])
-    scores = torch.tensor(np.stack([stats.norm(0, 1).logpdf(x), stats.norm(8, 1).logpdf(x), stats.norm(0, 50).logpdf(x)], 1))
+    scores = torch.tensor(np.stack([stats.norm(*law).logpdf(x) for law in ((0, 1), (8, 1), (0, 50))], 1))
     weights = stacking_weights(scores)
     assert weights.tolist() == pytest.approx([0.7, 0.3, 0.0], abs=0.02)
     best = torch.logsumexp(scores + weights.log(), 1).mean()

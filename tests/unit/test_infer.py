@@ -35,7 +35,7 @@ COLUMNS = {
 
 
 def guesses(overrides=None):
-    table, found = infer(pl.DataFrame(COLUMNS).with_columns(pl.col("gaps", "nothing").fill_nan(None)), overrides)
+    _, found = infer(pl.DataFrame(COLUMNS).with_columns(pl.col("gaps", "nothing").fill_nan(None)), overrides)
     return {g.name: g for g in found}
 
 

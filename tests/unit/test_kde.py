@@ -131,8 +131,8 @@ def mass(column: Smooth, x: Tensor, row: float, width: float) -> float:
 @pytest.mark.parametrize(("row", "width"), [(2.0, 0.05), (2.0, 0.4), (2.7, 0.9), (5.0, 3.0), (4.0, 50.0)])
 def test_reflected_kernel_has_mass_one(name: str, row: float, width: float) -> None:
     column = Reflected(KERNELS[name], 2.0, 5.0)
-    x = torch.linspace(2, 5, 400_001, dtype=torch.float64)
-    assert 3.0 * mass(column, (x[1:] + x[:-1]) / 2, row, width) == pytest.approx(1, abs=2e-5)
+    x = torch.linspace(2, 5, 60_001, dtype=torch.float64)
+    assert 3.0 * mass(column, (x[1:] + x[:-1]) / 2, row, width) == pytest.approx(1, abs=2e-4)
     rows, widths = torch.tensor([[row]]).double(), torch.tensor([[width]]).double()
     ends = column.cdf(torch.tensor([[2.0], [5.0]]).double(), rows, widths)[:, 0]
     assert ends.tolist() == pytest.approx([0, 1], abs=1e-9)
@@ -281,7 +281,7 @@ def test_chain_rule_of_marginals_and_conditionals(covariance: str, adaptive: flo
         places = [k for k, name in enumerate(data.space.names) if name not in known]
         condition = model.condition(given)
         joint = model.log_prob(data.values[7:9].clone().index_copy(1, *_columns(data, known, row)))
-        marginal = model.marginal(known).log_prob(torch.stack([torch.tensor(list(given.values())).double()]))
+        marginal = model.marginal(known).log_prob(torch.tensor([list(given.values())], dtype=torch.float64))
         rest = condition.log_prob(data.values[7:9][:, places])
         torch.testing.assert_close(marginal + rest, joint, rtol=1e-9, atol=1e-9)
 
@@ -337,10 +337,10 @@ def test_cdf_is_the_sum_or_integral_of_the_density(space: Scalar, kernel: Kernel
         k = torch.arange(-9, 20, dtype=torch.float64)
         torch.testing.assert_close(model.cdf(k[:, None]), torch.exp(model.log_prob(k[:, None])).cumsum(0))
         return
-    grid = torch.linspace(-6 if isinstance(space, Interval) else -30, 6, 120_001, dtype=torch.float64)[:, None]
+    grid = torch.linspace(-6 if isinstance(space, Interval) else -30, 6, 30_001, dtype=torch.float64)[:, None]
     density = torch.exp(model.log_prob(grid))
     summed = torch.cumulative_trapezoid(density, grid[:, 0])
-    torch.testing.assert_close(model.cdf(grid[1:])[::5000], summed[::5000], rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(model.cdf(grid[1:])[::1000], summed[::1000], rtol=1e-4, atol=1e-4)
 
 
 def test_samples_of_one_column_follow_the_cdf() -> None:
@@ -601,13 +601,19 @@ def test_choice_among_many_rows_is_near_that_of_the_theory() -> None:
     assert 0.6 < float(model.inner.bandwidths[0]) / (1.06 * 9000**-0.2) < 1.4
     other = KDE(adaptive=0.0).fit(x, seed=1)
     assert float(other.inner.bandwidths[0]) == pytest.approx(float(model.inner.bandwidths[0]), rel=0.2)
-    assert float(KDE(adaptive=0.0).fit(x).inner.bandwidths[0]) == float(model.inner.bandwidths[0])
 
 
 def test_log_kernel_sums_of_nothing() -> None:
     model = kde(mixed())
     assert log_kernel_sums(torch.zeros(0, 6, dtype=torch.float64), model.product).shape == (0,)
     assert isinstance(smooth_column(Circle(1.0), "gaussian"), Ring)
+
+
+def test_same_seed_same_model() -> None:
+    x = normals(1500, 2)
+    one, other = (KDE().fit(x, seed=3) for _ in range(2))
+    assert np.array_equal(one.log_prob(x), other.log_prob(x))
+    assert np.array_equal(one.sample(9, seed=1), other.sample(9, seed=1))
 
 
 def test_estimator_is_immutable_and_hashable() -> None:

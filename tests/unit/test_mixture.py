@@ -364,7 +364,8 @@ def test_rounded_gaussians_reach_the_maximum_likelihood() -> None:
 
     def loss(shape: np.ndarray) -> float:
         mean, sd, mix = shape[0], math.exp(shape[1]), 1 / (1 + math.exp(-shape[2]))
-        trial = IntegerHead(3, None, head.levels, head.log_shares, *(torch.tensor([v]).double() for v in (mean, sd, mix)))  # type: ignore[attr-defined]
+        shapes = (torch.tensor([v]).double() for v in (mean, sd, mix))
+        trial = IntegerHead(3, None, head.levels, head.log_shares, *shapes)  # type: ignore[attr-defined]
         return -float(trial.log_density(x).sum()) - 0.5 * math.log(mix * (1 - mix))
 
     best = scipy.optimize.minimize(loss, [5.0, 0.0, 0.0], method="Nelder-Mead", options={"xatol": 1e-6, "fatol": 1e-9})

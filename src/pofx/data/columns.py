@@ -39,8 +39,7 @@ def _make(kind: str, given: list[float], series: pl.Series, text: str) -> Scalar
     if kind == "date" and not given:
         return Date("date" if series.dtype == pl.Date else "datetime")
     if kind == "circle" and len(given) <= 2:
-        clock = series.dtype == pl.Time
-        return Circle(given[0] if given else 24.0 if clock else 360.0, *given[1:], shown="clock" if clock else "number")
+        return _circle(given, series.dtype == pl.Time)
     x = numbers(series, text)
     distinct = torch.unique(x[~torch.isnan(x)])
     step = resolution_of(distinct)
@@ -57,6 +56,11 @@ def _make(kind: str, given: list[float], series: pl.Series, text: str) -> Scalar
     if kind == "grid" and len(given) <= 2:
         return Grid(given[0] if given else step or 1.0, given[1] if len(given) == 2 else float(distinct.min()))
     raise _unknown(text)
+
+
+def _circle(given: list[float], clock: bool) -> Circle:
+    period = given[0] if given else 24.0 if clock else 360.0
+    return Circle(period, given[1] if len(given) == 2 else 0.0, "clock" if clock else "number")
 
 
 def labels_of(series: pl.Series) -> tuple[Any, ...]:

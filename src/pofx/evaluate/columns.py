@@ -120,7 +120,8 @@ def _whole_steps(space: Scalar, low: float, high: float) -> np.ndarray:
     if not step or width > 20 * step:
         return np.linspace(low, high, BINS + 1)
     width = step * max(1, np.ceil(width / step))
-    return low - step / 2 + width * np.arange(int(np.ceil((high - low + step) / width)) + 1)
+    edges: np.ndarray = low - step / 2 + width * np.arange(int(np.ceil((high - low + step) / width)) + 1)
+    return edges
 
 
 def _shares(values: np.ndarray, edges: np.ndarray, whole: int) -> tuple[float, ...]:

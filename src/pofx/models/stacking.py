@@ -100,7 +100,9 @@ def stack(models: Sequence[Model], weights: Tensor) -> StackingModel:
         raise FitError("only exact densities can be mixed", got=", ".join(loose), remedy="leave these out")
     kept = [k for k in range(len(models)) if float(weights[k]) > NEGLIGIBLE]
     shares = weights[torch.tensor(kept)]
-    return StackingModel(models[0].space, tuple(models[k] for k in kept), shares / shares.sum())
+    space = models[0].space
+    assert isinstance(space, Table)
+    return StackingModel(space, tuple(models[k] for k in kept), shares / shares.sum())
 
 
 class StackingModel(Density):

@@ -21,8 +21,8 @@ Layout = Literal["polars", "pandas", "numpy", "torch", "vector"]
 class Table(Space):
     """Rows of named columns.
 
-    `read` takes a Polars frame or an array of the user's values, or a tensor that is in tensor form already (categories as
-    codes, dates as days).
+    `read` takes a Polars frame or an array of the user's values, or a tensor that is in tensor form already (categories
+    as codes, dates as days).
 
     Args:
         names: column names, all different.

@@ -1,8 +1,8 @@
 """Tables as text: comma, semicolon, tab, bar or blanks between the fields, one row a line, quotes where needed.
 
 Polars splits the lines and `pofx.data.reading.parse` finds out what the columns hold. Where Polars gives up, and where
-a row looks too short (Polars would fill it up in silence), Python's own reader goes over the file once more: slowly, but
-it knows the row and the line of what is wrong, and it copes with quotes inside a field.
+a row looks too short (Polars would fill it up in silence), Python's own reader goes over the file once more: slowly,
+but it knows the row and the line of what is wrong, and it copes with quotes inside a field.
 
 The first row is the header, unless all of it is numbers: then there is none, and the columns are x1, x2, ... Blank
 lines are skipped; in a table of one column, where an empty line may be a missing value, only at the end.

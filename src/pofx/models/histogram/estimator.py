@@ -38,10 +38,9 @@ from pofx.models.histogram.marginal import (
 )
 from pofx.models.histogram.model import HistogramModel, flag_axes
 from pofx.models.histogram.rules import Array, Sorted, equal_edges, rule_edges
-from pofx.rng import split
 from pofx.spaces.base import Scalar
 from pofx.spaces.numeric import Circle, Integer, Interval, Positive, Real
-from pofx.spaces.symbolic import Category
+from pofx.spaces.symbolic import OTHER, Category
 from pofx.spaces.table import Table
 from pofx.training.plan import Deadline, Plan
 from pofx.training.recorder import Recorder
@@ -121,7 +120,6 @@ class Histogram(Estimator):
         if not len(data.values):  # no row has a value here
             return Cells(whole_axis(space, np.array([0.5, 1.5]), self.tails), (1.0, 1.0), self.smoothing or 1.0)
         if self.bins == "held_out":
-            seed = split(seed, "histogram", number)
             return choose_cells(
                 space, data, held, tails=self.tails, smoothing=self.smoothing, seed=seed, deadline=deadline
             )
@@ -133,9 +131,9 @@ class Histogram(Estimator):
             edges = rule_edges(data, self.bins)
         else:
             edges = equal_edges(data, self.bins if isinstance(self.bins, int) else self.bins[number])
-        step = step_of(space)
+        step = step_of(space, data)
         too_fine = step is not None and float(np.diff(edges).min()) < 0.5 * step
-        return snapped(space, edges, data) if too_fine or isinstance(space, Integer) else edges
+        return snapped(edges, data, step) if too_fine or isinstance(space, Integer) else edges
 
     def _joint(
         self, table: Table, cells: list[Cells], data: Data, validation: Data | None, deadline: Deadline
@@ -181,8 +179,10 @@ def _search(
         x = data.values[:, j]
         place = torch.where(torch.isnan(x), len(axis.share), axis.place(torch.nan_to_num(x))).numpy()
         inside &= place >= 0
-        ordered = not isinstance(table.spaces[j], Category)
-        columns.append(Column(place, axis.share.numpy(), ordered, flags.get(j), j in flags.values()))
+        space = table.spaces[j]
+        labels = (*map(str, space.labels), *([OTHER] if space.open else [])) if isinstance(space, Category) else ()
+        share = axis.share.numpy()
+        columns.append(Column(place, share, table.names[j], labels, flags.get(j), j in flags.values()))
     weights = np.ones(len(data)) if data.weights is None else data.weights.numpy().astype(np.float64)
     index = (inside & (weights > 0)).nonzero()[0]
     return Search(columns, weights, held).rows(index)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 import numpy as np
@@ -39,14 +39,16 @@ class Column:
     Args:
         place: each row's cell, one more than the last where there is no value, `[n]`.
         share: the cells' probabilities, `[k]`.
-        ordered: whether neighbouring cells may be put together; else the likeliest cells stay alone.
+        name: by which candidates are ordered, so that the order of the columns does not matter.
+        labels: of the cells of a category, whose likeliest cells stay alone; none where neighbours are put together.
         flag: the column that says whether this one has a value; None where it always has one, -1 where nothing says so.
         whole: whether its cells must stay apart, because it is another's flag.
     """
 
     place: Codes
     share: Array
-    ordered: bool
+    name: str
+    labels: tuple[str, ...] = ()
     flag: int | None = None
     whole: bool = False
 
@@ -55,12 +57,12 @@ class Column:
         k = len(self.share)
         if self.whole or level >= k:
             return np.arange(k)
-        if self.ordered:
+        if not self.labels:
             middle = np.cumsum(self.share) - 0.5 * self.share
             raw = np.floor(level * middle / self.share.sum()).astype(np.int64).clip(0, level - 1)
             return np.unique(raw, return_inverse=True)[1]
         rank = np.empty(k, dtype=np.int64)
-        rank[np.argsort(-self.share, kind="stable")] = np.arange(k)
+        rank[np.lexsort((self.labels, -self.share))] = np.arange(k)
         return np.minimum(rank, level - 1)
 
 
@@ -122,13 +124,14 @@ class Search:
 
     def rows(self, index: NDArray[np.int64]) -> Search:
         """The same with some of the counted rows."""
-        columns = [Column(c.place[index], c.share, c.ordered, c.flag, c.whole) for c in self.columns]
+        columns = [replace(c, place=c.place[index]) for c in self.columns]
         return Search(columns, self.weights[index], self.held)
 
 
 def search_joint(search: Search, deadline: Deadline) -> Joint:
     """The joint histogram that predicts best, or none."""
     usable = [j for j, c in enumerate(search.columns) if c.flag != -1 and len(c.share) > 1]
+    usable.sort(key=lambda j: search.columns[j].name)
     best = _best_pair(search, usable, deadline)
     worth = WORTH * float(search.weights.sum())
     if best.gain <= worth:

@@ -3,10 +3,9 @@
 Chosen cells: edges are equally spaced quantiles of a mixture of the uniform law on the range and the data's own law,
 with weight 0, 1/2 or 1 on the data: equal widths, equal counts, and between. How many, which weight and which
 pseudo-count is decided by the likelihood of the validation rows where there are any; else by that of the rows left out
-in turn: fifths of the different values for a continuous column (equal values stay together, so that ties cannot vote
-for ever finer cells), single rows in closed form for whole numbers, for columns rounded to a known step, whose edges
-lie half-way between the steps, and for columns full of ties, whose cells are no narrower than the median distance of
-different values. Candidates cost O(k log n) each.
+in turn: fifths of the different values for a continuous column, single rows in closed form for whole numbers and for
+columns rounded to a step, whose edges lie half-way between the steps. In a continuous column no row is predicted by
+rows of the same value, so that ties cannot vote for ever finer cells. Candidates cost O(k log n) each.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pofx.data.resolution import typical_step
 from pofx.models.histogram.axis import SHAPE, Axis, line_ends, pseudo_counts
 from pofx.models.histogram.rules import Array, Sorted
 from pofx.rng import numpy_generator
@@ -30,6 +30,8 @@ BINS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 40, 48, 64, 96, 128, 192, 2
 ON_DATA = (0.0, 0.5, 1.0)
 FOLDS = 5
 SMOOTHINGS = (0.03, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
+FINEST = 1e-6  # of the range: no cell is narrower
+TIED = 1.1  # rows a different value: above, the column was rounded, or has spikes
 KNOTS = 20_000  # of the data's law, at which it is looked at
 
 
@@ -66,12 +68,11 @@ def told_edges(space: Scalar, edges: Array) -> Array:
     return moved
 
 
-def snapped(space: Scalar, edges: Array, data: Sorted) -> Array:
-    """The same edges, half-way between whole numbers or rounding steps, and never closer than `data.finest`."""
-    step = step_of(space)
+def snapped(edges: Array, data: Sorted, step: float | None) -> Array:
+    """The same edges, half-way between whole numbers or rounding steps, and never closer than `FINEST` of the range."""
     if step is None:
-        return _thinned(edges, data.finest)
-    k = np.round((edges - data.low) / step - 0.5)
+        return _thinned(edges, FINEST * (data.high - data.low))
+    k = np.ceil((edges - data.low) / step - 1 - 1e-6)  # to the nearest, and of two equally near ones to the lower
     k[0], k[-1] = min(k[0], -1.0), max(k[-1], np.round((data.high - data.low) / step))
     return np.asarray(data.low + step * (np.unique(k) + 0.5), dtype=np.float64)
 
@@ -85,9 +86,14 @@ def _thinned(edges: Array, narrowest: float) -> Array:
     return np.array([*kept, float(edges[-1])])
 
 
-def step_of(space: Scalar) -> float | None:
-    """The step that the column's values lie on, where there is one."""
-    return 1.0 if _counted(space) else getattr(space, "resolution", None)
+def step_of(space: Scalar, data: Sorted) -> float | None:
+    """The step that the column's values lie on: known, or seen in its ties; None where there is none."""
+    if _counted(space):
+        return 1.0
+    known: float | None = getattr(space, "resolution", None)
+    if known is not None or data.n <= TIED * len(data.values):
+        return known
+    return typical_step(torch.from_numpy(data.values), torch.from_numpy(data.counts))
 
 
 def tail_scales(data: Sorted) -> Scales:
@@ -130,13 +136,14 @@ def choose_cells(
     deadline: Deadline,
 ) -> Cells:
     """The cells that predict best."""
-    parts = [(train, left_out, tail_scales(train)) for train, left_out in _parts(space, data, held, seed)]
+    step = step_of(space, data)
+    parts = [(train, left_out, tail_scales(train)) for train, left_out in _parts(step, data, held, seed)]
     pseudo = SMOOTHINGS if smoothing is None else (smoothing,)
     best, chosen = -math.inf, (1, 0.0, pseudo[-1])
     for bins, on_data in _shapes(data):
         totals = np.zeros(len(pseudo))
         for train, left_out, scales in parts:
-            edges = whole_axis(space, snapped(space, shaped_edges(space, train, bins, on_data), train), tails)
+            edges = whole_axis(space, snapped(shaped_edges(space, train, bins, on_data), train, step), tails)
             totals += _scores(space, edges, scales, pseudo, train, left_out)
         k = int(np.argmax(totals))
         if totals[k] > best + 1e-9 * max(abs(totals[k]), 1.0):
@@ -144,17 +151,17 @@ def choose_cells(
         if deadline.passed():
             break
     bins, on_data, s = chosen
-    edges = whole_axis(space, snapped(space, shaped_edges(space, data, bins, on_data), data), tails)
+    edges = whole_axis(space, snapped(shaped_edges(space, data, bins, on_data), data, step), tails)
     return Cells(edges, tail_scales(data), s)
 
 
 def shaped_edges(space: Scalar, data: Sorted, bins: int, on_data: float) -> Array:
     """Equally spaced quantiles of a mixture of the uniform law and the data's."""
     low, high = line_ends(space)
-    low = data.low if not math.isfinite(low) or low == 0 else low
-    high = data.high if not math.isfinite(high) else high
+    if not math.isfinite(high - low):
+        low, high = data.low, data.high
     if not low < high:
-        half = 0.5 * (step_of(space) or 1e-6 * abs(low) or 1.0)
+        half = 0.5e-6 * abs(low) or 0.5
         return np.array([low - half, high + half])
     some = np.linspace(0, len(data.values) - 1, min(len(data.values), KNOTS)).astype(np.int64)
     values, law = data.values[some], 0.5 * (data.below[some] + data.below[some + 1]) / data.n
@@ -176,11 +183,14 @@ def _shapes(data: Sorted) -> Iterator[tuple[int, float]]:
         yield from ((bins, on_data) for on_data in (ON_DATA if bins > 1 else (0.0,)))
 
 
-def _parts(space: Scalar, data: Sorted, held: Sorted | None, seed: int) -> list[tuple[Sorted, Sorted | None]]:
+def _parts(step: float | None, data: Sorted, held: Sorted | None, seed: int) -> list[tuple[Sorted, Sorted | None]]:
     """Pairs of rows to count and rows to predict; None is each of the counted rows, left out in turn."""
+    if held is not None and step is None:
+        fresh, _ = held.without(np.isin(held.values, data.values))
+        held = fresh if len(fresh.values) else held
     if held is not None and len(held.values):
         return [(data, held)]
-    if step_of(space) is not None or data.tied or len(data.values) < 2 * FOLDS:
+    if step is not None or len(data.values) < 2 * FOLDS:
         return [(data, None)]
     fold: NDArray[np.int64] = numpy_generator(seed).permutation(len(data.values)) % FOLDS
     return [data.without(fold == k) for k in range(FOLDS)]

@@ -20,8 +20,6 @@ from scipy.special import gammaln
 Array = NDArray[np.float64]
 MOST_BINS = 4096
 MOST_BLOCKS = 2000
-TIED = 1.1  # rows a different value
-FINEST = 1e-6  # of the range
 FALSE_POSITIVES = 0.05  # Scargle's p0: the share of needless edges on uniform data
 
 
@@ -56,17 +54,6 @@ class Sorted:
     @property
     def high(self) -> float:
         return float(self.values[-1])
-
-    @cached_property
-    def tied(self) -> bool:
-        """Whether equal values are common: the column was rounded, or has spikes."""
-        return self.n > TIED * len(self.values)
-
-    @cached_property
-    def finest(self) -> float:
-        """The narrowest cell that may be chosen: where values are tied, the median distance of different ones."""
-        floor = FINEST * (self.high - self.low)
-        return max(floor, float(np.median(np.diff(self.values)))) if self.tied and len(self.values) > 1 else floor
 
     def in_bins(self, edges: Array) -> Array:
         """Counts of [e_0, e_1), ..., the last bin closed."""

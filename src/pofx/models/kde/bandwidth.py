@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -195,7 +196,7 @@ def _root(gap: Callable[[float], float], low: float, high: float) -> float | Non
     """The largest place between the two where `gap` falls through zero; ties make further ones near zero."""
     grid = np.geomspace(high, low, 60)
     above = gap(grid[0])
-    for right, left in zip(grid, grid[1:], strict=False):
+    for right, left in pairwise(grid):
         below = gap(left)
         if above <= 0 < below:
             return float(optimize.brentq(gap, left, right, rtol=1e-12, xtol=1e-300))

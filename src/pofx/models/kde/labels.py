@@ -49,7 +49,8 @@ def label_base(labels: Tensor, counts: Tensor, left: Tensor | float = 0.0) -> La
     remaining = (counts[codes] - left).clamp_min(0)
     unseen = (counts == 0).sum() + ((remaining == 0) & (counts[codes] > 0))
     share = (remaining + PRIOR) / total
-    return LabelBase(torch.log(share), remaining > 0, torch.log1p(-PRIOR * unseen / total))
+    deserved = PRIOR * unseen.to(torch.float64) / total
+    return LabelBase(torch.log(share), remaining > 0, torch.log1p(-deserved))
 
 
 def log_label_kernel(same: Tensor, base: LabelBase, leak: Tensor) -> Tensor:

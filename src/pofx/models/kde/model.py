@@ -175,6 +175,13 @@ class KDEModel(Density):
             for k, column in enumerate(self.product.columns)
         )
 
+    def _move_jointly(self, x: Tensor, chosen: Tensor, generator: torch.Generator) -> Tensor:
+        if self.product.triangle is not None:
+            at = list(self.product.joint)
+            noise = torch.randn(len(x), len(at), generator=generator, dtype=torch.float64) @ self.product.triangle.T
+            x[:, at] += noise * self.bandwidths[at] * self.factors[chosen, None]
+        return x
+
     def _log_weights_at(self, known: list[int], values: Tensor) -> Tensor:
         """Log of each row's weight times its kernel at the known values, `[m]`."""
         part = self.product.select(known)
