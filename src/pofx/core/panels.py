@@ -2,17 +2,12 @@
 
 On each panel the log-density is known at 16 Gauss-Legendre nodes, and is the polynomial through them; the distribution
 function is the integral of the polynomial through the density at the same nodes, and its inverse is found by Newton
-steps kept inside a bracket. `tabulate` halves panels until both polynomials agree with the density between the nodes.
-(Trefethen, Approximation Theory and Approximation Practice, 2013; Olver and Townsend 2013, arXiv:1307.1223, for the
-sampling.) Densities may jump, have gaps, or be infinite at an end of a panel. What lies more than 700 nats under the
-highest point counts as zero. A mode that no node and no given edge comes near is not seen: say where it is.
-Cost: O(panels) to build, O(log panels) a question.
+steps kept inside a bracket (Trefethen, Approximation Theory and Approximation Practice, 2013; Olver and Townsend 2013,
+arXiv:1307.1223, for the sampling). `pofx.core.tabulate` makes such tables. Cost: O(log panels) a question.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,12 +15,6 @@ import torch
 from torch import Tensor
 
 ORDER = 16
-VISIBLE = 700.0  # nats under the peak; beyond, exp underflows
-LOG_TOLERANCE = 1e-9  # of the log-density between the nodes ...
-NEGLIGIBLE = 1e-19  # ... of a panel with 1e-10 of the mass or more; it grows to one nat at this share of the mass
-RELATIVE, ABSOLUTE = 5e-14, 1e-17  # of a panel's mass, of the whole mass: the error allowed to each panel
-MOST_PANELS = 20_000  # beyond, the tolerances grow; far beyond, no panel is halved any more
-SWEEPS = 90
 BLOCK = 65_536
 
 _nodes, _weights = np.polynomial.legendre.leggauss(ORDER)
@@ -36,10 +25,6 @@ TO_SERIES = torch.tensor(
     np.polynomial.legendre.legvander(_nodes, ORDER - 1).T * _weights * (np.arange(ORDER)[:, None] + 0.5),
     dtype=torch.float64,
 )  # [16, 16]
-CLOSE = torch.exp2(-torch.arange(9.0, 50.0, 4.0, dtype=torch.float64))  # of a panel's width, from its ends
-END_GAP = float((1 - _nodes[-1]) / (_nodes[-1] - _nodes[-2]))  # from the last node to the end, in last steps
-
-LogDensity = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +48,7 @@ class Panels:
     @staticmethod
     def of(edges: Tensor, log_density: Tensor) -> Panels:
         """The table that these numbers define; masses are divided by their sum, which should be one already."""
-        peak, relative = _scaled(log_density)
+        peak, relative = scaled(log_density)
         empty = torch.isinf(log_density).any(1, keepdim=True)
         log_series = TO_SERIES @ torch.where(empty, torch.zeros_like(log_density), log_density - peak[:, None]).T
         density_series = TO_SERIES @ torch.where(empty, torch.zeros_like(relative), relative).T
@@ -76,7 +61,7 @@ class Panels:
     def log_prob(self, x: Tensor) -> Tensor:
         """Log-density `[n]`; -inf outside the panels."""
         k, t, inside = self._place(x)
-        log_p = _series(self.log_series[:, k], t) + self.peak[k]
+        log_p = series_at(self.log_series[:, k], t) + self.peak[k]
         return torch.where(inside & (self.mass[k] > 0), log_p, torch.full_like(log_p, -torch.inf))
 
     def cdf(self, x: Tensor) -> Tensor:
@@ -101,7 +86,7 @@ class Panels:
         k = (torch.searchsorted(self.below, u.contiguous()) - 1).clamp(0, len(self.mass) - 1)
         mass = self.mass[k]
         wanted = ((u - self.below[k]) / torch.where(mass > 0, mass, torch.ones_like(mass))).clamp(0.0, 1.0)
-        begin = _series(self.inverse_series[:, k], 2 * wanted - 1)
+        begin = series_at(self.inverse_series[:, k], 2 * wanted - 1)
         t = _invert(self.density_series[:, k], wanted, begin)
         left, right = self.edges[k], self.edges[k + 1]
         return left + (right - left) * (0.5 * (1 + t))
@@ -143,168 +128,14 @@ def _invert(series: Tensor, wanted: Tensor, begin: Tensor) -> Tensor:
     return result
 
 
-def tabulate(log_density: LogDensity, edges: Tensor) -> tuple[Panels, float]:
-    """The table of a density, and the log of its whole mass before it was divided by that.
-
-    Args:
-        log_density: `[n] -> [n]`, nats, not necessarily normalised; -inf and NaN are taken as zero density. It is never
-            asked at an edge.
-        edges: `[m]`, increasing: where panels start out; jumps, modes and singular points belong here.
-
-    The mass is `-inf` where no node met any density; the table is then empty.
-    """
-    edges = torch.unique(edges)
-    fresh = _Pieces.ask(log_density, edges[:-1], edges[1:])
-    done: list[_Pieces] = []
-    peak, count, loosen = -math.inf, 0, 1.0
-    for sweep in range(SWEEPS):
-        left, right = fresh.halves(log_density)
-        peak = max(peak, fresh.top(), left.top(), right.top())
-        total = sum((piece.mass(peak) for piece in done), fresh.mass(peak))
-        met, narrow = fresh.settled(left, right, fresh.near_ends(log_density), peak, total, loosen)
-        settled = met | narrow | (sweep == SWEEPS - 1) | (len(fresh.left) > 4 * MOST_PANELS)
-        done.append(fresh.flat_where(~met).pick(settled))
-        count += int(settled.sum())
-        fresh = left.pick(~settled).joined(right.pick(~settled))
-        if not len(fresh.left):
-            break
-        if count + len(fresh.left) > MOST_PANELS:
-            loosen *= 100.0
-    return _assembled(done, peak)
-
-
-@dataclass(frozen=True, eq=False)
-class _Pieces:
-    """Some panels and their log-densities at the nodes."""
-
-    left: Tensor  # [p]
-    right: Tensor  # [p]
-    values: Tensor  # [p, 16]
-
-    @staticmethod
-    def ask(log_density: LogDensity, left: Tensor, right: Tensor) -> _Pieces:
-        x = left[:, None] + (right - left)[:, None] * (0.5 * (1 + NODES))
-        flat = x.reshape(-1)
-        values = [log_density(flat[start : start + BLOCK]) for start in range(0, len(flat), BLOCK)]
-        return _Pieces(left, right, finite_above(torch.cat(values or [flat]).reshape(x.shape)))
-
-    def halves(self, log_density: LogDensity) -> tuple[_Pieces, _Pieces]:
-        middle = 0.5 * self.left + 0.5 * self.right
-        return _Pieces.ask(log_density, self.left, middle), _Pieces.ask(log_density, middle, self.right)
-
-    def top(self) -> float:
-        return float(self.values.max()) if self.values.numel() else -math.inf
-
-    def mass(self, peak: float) -> float:
-        """The mass of all, over exp(peak)."""
-        if not math.isfinite(peak):
-            return 0.0
-        return float(((self.right - self.left)[:, None] * 0.5 * WEIGHTS * torch.exp(self.values - peak)).sum())
-
-    def pick(self, keep: Tensor) -> _Pieces:
-        return _Pieces(self.left[keep], self.right[keep], self.values[keep])
-
-    def joined(self, other: _Pieces) -> _Pieces:
-        return _Pieces(
-            torch.cat([self.left, other.left]),
-            torch.cat([self.right, other.right]),
-            torch.cat([self.values, other.values]),
-        )
-
-    def flat_where(self, which: Tensor) -> _Pieces:
-        """The same, with those panels made constant: across a jump no polynomial is any good."""
-        return _Pieces(self.left, self.right, torch.where(which[:, None], self.values[:, :1], self.values))
-
-    def near_ends(self, log_density: LogDensity) -> tuple[Tensor, Tensor]:
-        """Places in (-1, 1) closer to the ends than any node, and the log-densities there, `[p, 22]`."""
-        width = (self.right - self.left)[:, None]
-        x = torch.cat([self.left[:, None] + width * CLOSE, self.right[:, None] - width * CLOSE], 1)
-        values = finite_above(log_density(x.reshape(-1)).reshape(x.shape))
-        return (2 * (x - self.left[:, None]) / width - 1).clamp(-1.0, 1.0), values
-
-    def settled(
-        self,
-        left: _Pieces,
-        right: _Pieces,
-        near_ends: tuple[Tensor, Tensor],
-        peak: float,
-        total: float,
-        loosen: float,
-    ) -> tuple[Tensor, Tensor]:
-        """Which panels are too low to matter or well met between the nodes, and which are too narrow to halve."""
-        between = torch.cat([left.values, right.values, near_ends[1]], 1)  # [p, 54]
-        halves = torch.cat([0.5 * NODES - 0.5, 0.5 * NODES + 0.5])
-        t = torch.cat([halves.expand(len(between), -1), near_ends[0]], 1)
-        top, relative = _scaled(self.values)
-        highest = torch.maximum(_promise(left.values), _promise(right.values))
-        highest = torch.maximum(highest, near_ends[1].max(1).values)
-        invisible = (highest < peak - VISIBLE) | (highest == -torch.inf)
-        size = torch.maximum(self.left.abs(), self.right.abs())
-        narrow = (self.right - self.left) <= 8e-16 * size + 1e-300
-        whole = torch.isfinite(self.values).all(1) & torch.isfinite(between).all(1)
-        log_guess = _series((TO_SERIES @ (self.values - top[:, None]).T)[:, :, None], t)
-        guess = _series((TO_SERIES @ relative.T)[:, :, None], t)
-        log_off = (log_guess - (between - top[:, None])).abs().max(1).values
-        off = (guess - torch.exp(between - top[:, None])).abs().max(1).values
-        height = (self.right - self.left) * torch.exp(top - peak)
-        mass = height * 0.5 * (relative * WEIGHTS).sum(1)
-        # x itself is rounded: far from zero that alone moves a steep log-density by so much.
-        noise = 4e-16 * size / (self.right - self.left) * (top - self.values.min(1).values).clamp(max=50.0)
-        # Where a density vanishes its logarithm may be all rounding: little mass is let off.
-        let_off = (NEGLIGIBLE * total / mass.clamp(min=1e-300)).clamp(LOG_TOLERANCE, 1.0)
-        met = log_off <= let_off * loosen + noise
-        met &= height * off <= loosen * (RELATIVE * mass + ABSOLUTE * total) + noise * mass
-        return invisible | (whole & met), narrow
-
-
-def _assembled(done: list[_Pieces], peak: float) -> tuple[Panels, float]:
-    pieces = done[0]
-    for more in done[1:]:
-        pieces = pieces.joined(more)
-    order = torch.argsort(pieces.left)
-    left, values = pieces.left[order], pieces.values[order]
-    edges = torch.cat([left, pieces.right[order][-1:]])
-    zero = torch.isinf(values).any(1) | (values.max(1).values < peak - VISIBLE)
-    values = torch.where(zero[:, None], torch.full_like(values, -torch.inf), values)
-    first, last = _span(~zero)
-    edges, values = edges[first : last + 1], values[first:last]
-    log_mass = peak + math.log(max(_Pieces(edges[:-1], edges[1:], values).mass(peak), 1e-300))
-    log_mass = log_mass if math.isfinite(peak) else -math.inf
-    return Panels.of(edges, values - (log_mass if math.isfinite(peak) else 0.0)), log_mass
-
-
-def finite_above(values: Tensor) -> Tensor:
-    """NaN as zero density; infinite density (a singular end, met by rounding) as the panel's largest finite one."""
-    values = torch.where(torch.isnan(values), torch.full_like(values, -torch.inf), values)
-    infinite = values == torch.inf
-    rest = torch.where(infinite, torch.full_like(values, -torch.inf), values)
-    return torch.where(infinite, rest.max(1, keepdim=True).values, values) if bool(infinite.any()) else values
-
-
-def _promise(values: Tensor) -> Tensor:
-    """How high a log-density might rise in each panel, between a summit and its neighbours, `[p]`."""
-    rise = torch.nan_to_num(torch.diff(values, dim=1), nan=0.0, posinf=0.0, neginf=0.0)  # [p, 15]
-    ends = END_GAP * torch.stack([-rise[:, 0], rise[:, -1]], 1).clamp(min=0.0)
-    before, after = rise[:, :-1], rise[:, 1:]
-    summit = torch.where((before >= 0) & (after <= 0), torch.maximum(before, -after), torch.zeros_like(before))
-    slack = torch.cat([ends[:, :1], summit, ends[:, 1:]], 1)
-    return (values + slack).max(1).values
-
-
-def _span(full: Tensor) -> tuple[int, int]:
-    """First full panel and one past the last; everything where none is."""
-    places = full.nonzero()[:, 0]
-    return (int(places[0]), int(places[-1]) + 1) if len(places) else (0, len(full))
-
-
-def _scaled(values: Tensor) -> tuple[Tensor, Tensor]:
+def scaled(values: Tensor) -> tuple[Tensor, Tensor]:
     """Each panel's largest log-density (0 where it has none), and the densities divided by its exponential."""
     top = values.max(1).values if len(values) else values.new_zeros(0)
     top = torch.where(torch.isfinite(top), top, torch.zeros_like(top))
     return top, torch.exp(values - top[:, None])
 
 
-def _series(coefficients: Tensor, t: Tensor) -> Tensor:
+def series_at(coefficients: Tensor, t: Tensor) -> Tensor:
     """sum_k c_k P_k(t); `coefficients` `[16, ...]`, each broadcast against `t` `[...]`."""
     before, now = torch.ones_like(t), t
     result = coefficients[0] + coefficients[1] * t

@@ -22,10 +22,12 @@ EXCUSES: dict[tuple[str, str, str], str] = {
 }
 """(name of the law, name of the estimator, name of the case) to why the estimator cannot keep the law there."""
 
-COSTLY: dict[str, tuple[str, ...]] = {"stacking": ("few", "tiny", "category", "groups")}
+COSTLY: dict[str, tuple[str, ...]] = {"stacking": ("normal", "category", "groups", "few", "tiny")}
 """Estimators that fit many others, which are tried on these cases only; their parts are tried on all."""
 
 REFUSED: dict[tuple[str, str], str] = {
+    ("stacking", "few"): "the parts' weights are found on rows held out, and five rows cannot be split",
+    ("stacking", "tiny"): "the parts' weights are found on rows held out, and five rows cannot be split",
     ("gaussian", "category"): "labels alone have no covariance: the error sends the user to 'independent'",
     ("gaussian", "categories"): "labels alone have no covariance: the error sends the user to 'independent'",
     ("student_t", "category"): "labels alone have no covariance: the error sends the user to 'independent'",

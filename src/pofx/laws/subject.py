@@ -21,7 +21,7 @@ from pofx.spaces.symbolic import Category, Constant, inner_space
 from pofx.spaces.table import Table
 
 SAMPLES = 400  # draws that stand for "the model's own samples" where no statistics are made
-MASS_TOLERANCE = {1: 1e-5, 2: 2e-3}  # by the number of columns
+MASS_TOLERANCE = {1: 1e-6, 2: 2e-4}  # by the number of columns
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,9 @@ import torch
 from torch import Tensor
 
 from pofx.core.contract import Density, Model
-from pofx.core.cumulative import column_of, ends, graded_edges, log_density
-from pofx.core.panels import NODES, WEIGHTS, LogDensity, Panels, finite_above, tabulate
+from pofx.core.cumulative import column_of, ends, log_density
+from pofx.core.panels import NODES, WEIGHTS, Panels
+from pofx.core.tabulate import LogDensity, finite_above, graded_edges, tabulate
 from pofx.errors import FitError, SpaceError
 from pofx.rng import generator
 from pofx.spaces.base import Measure, Scalar, Space
@@ -48,9 +49,7 @@ class InverseCDFModel(Density):
 
     capabilities = frozenset({"cdf"})
 
-    def __init__(
-        self, space: Space, edges: Tensor, log_density: Tensor, log_normaliser: float, u_error: float
-    ) -> None:
+    def __init__(self, space: Space, edges: Tensor, log_density: Tensor, log_normaliser: float, u_error: float) -> None:
         super().__init__(space)
         self.register_buffer("edges", edges)
         self.register_buffer("log_density", log_density)
@@ -106,7 +105,7 @@ def inverse_cdf(
     """
     if isinstance(density, Model):
         return _of_model(density)
-    low, high = support
+    low, high = (float(end) for end in support)
     if not low < high:
         raise FitError("a support needs a low end under its high end", got=f"({low}, {high})")
     given = tuple(float(c) for c in np.atleast_1d(np.asarray(centre, dtype=np.float64)))

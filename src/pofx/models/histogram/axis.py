@@ -26,9 +26,9 @@ def line_ends(space: Scalar) -> tuple[float, float]:
     if isinstance(space, Positive):
         return 0.0, math.inf
     if isinstance(space, Interval):
-        return space.low, space.high
+        return float(space.low), float(space.high)
     if isinstance(space, Circle):
-        return space.origin, space.origin + space.period
+        return float(space.origin), float(space.origin + space.period)
     if isinstance(space, Category):
         return -0.5, space.size - 0.5
     if isinstance(space, Integer):

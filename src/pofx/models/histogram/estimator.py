@@ -171,9 +171,7 @@ def _axis(space: Scalar, cell: Cells, data: Sorted) -> Axis:
     return Axis(space, edges, torch.tensor(cell.scales, dtype=torch.float64), share)
 
 
-def _search(
-    table: Table, axes: list[Axis], flags: dict[int, int], data: Data, held: Search | None
-) -> Search:
+def _search(table: Table, axes: list[Axis], flags: dict[int, int], data: Data, held: Search | None) -> Search:
     columns, inside = [], np.ones(len(data), dtype=bool)
     for j, axis in enumerate(axes):
         x = data.values[:, j]

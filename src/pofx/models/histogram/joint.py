@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import combinations
 
 import numpy as np
@@ -61,9 +62,14 @@ class Column:
             middle = np.cumsum(self.share) - 0.5 * self.share
             raw = np.floor(level * middle / self.share.sum()).astype(np.int64).clip(0, level - 1)
             return np.unique(raw, return_inverse=True)[1]
-        rank = np.empty(k, dtype=np.int64)
-        rank[np.lexsort((self.labels, -self.share))] = np.arange(k)
-        return np.minimum(rank, level - 1)
+        return np.minimum(self._rank, level - 1)
+
+    @cached_property
+    def _rank(self) -> Codes:
+        """0 for the likeliest cell, and so on; labels decide between equals, as codes mean nothing."""
+        rank = np.empty(len(self.share), dtype=np.int64)
+        rank[np.lexsort((np.array(self.labels), -self.share))] = np.arange(len(self.share))
+        return rank
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,9 +19,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from pofx.codecs.columns import Columns
-from pofx.core.coded import CodedDensity, coded
-from pofx.core.contract import Density, Model
+from pofx.core.contract import Density
 from pofx.errors import FitError, SpaceError
 from pofx.models.histogram.axis import Axis, smoothed
 from pofx.models.histogram.cells import count_of, log_ratio, merged
@@ -190,9 +188,7 @@ class HistogramModel(Density):
         _require_same(self, other)
         cells, cell_counts = self.cells, self.cell_counts
         if self.joint:
-            cells, cell_counts = merged(
-                torch.cat([cells, other.cells]), torch.cat([cell_counts, other.cell_counts])
-            )
+            cells, cell_counts = merged(torch.cat([cells, other.cells]), torch.cat([cell_counts, other.cell_counts]))
         return self._with(self.counts + other.counts, cells, cell_counts)
 
     # Pieces -----------------------------------------------------------------------------------------------------------
@@ -247,9 +243,7 @@ class HistogramModel(Density):
         flags = flag_axes(self._table())
         absent = [int(self._part(self.groups, j).max()) + 1 for j in self.joint]
         return {
-            j: flags.get(j, len(names))
-            for k, j in enumerate(self.joint)
-            if bool((self.cells[:, k] == absent[k]).any())
+            j: flags.get(j, len(names)) for k, j in enumerate(self.joint) if bool((self.cells[:, k] == absent[k]).any())
         }
 
     def _with(self, counts: Tensor, cells: Tensor, cell_counts: Tensor) -> HistogramModel:
@@ -288,21 +282,6 @@ class HistogramModel(Density):
         )
 
 
-def fill(model: Model, rows: Tensor, weights: Tensor | None = None) -> Model:
-    """A fitted histogram with more rows counted; `rows` are values of the model's space as its tensor `[n, d]`."""
-    if isinstance(model, CodedDensity):
-        return coded(model.codec, fill(model.inner, model.codec.encode(rows)[0], weights))
-    return _histogram(model).filled(rows, weights)
-
-
-def merge(a: Model, b: Model) -> Model:
-    """The histogram of both models' rows; they must have the same cells, codec and settings."""
-    if isinstance(a, CodedDensity) and isinstance(b, CodedDensity):
-        _require_codec(a.codec, b.codec)
-        return coded(a.codec, merge(a.inner, b.inner))
-    return _histogram(a).merge(_histogram(b))
-
-
 def flag_axes(table: Table) -> dict[int, int]:
     """Each column's flag, the column that says whether it has a value: named `x is` for `x`."""
     return {j: table.names.index(f"{name} is") for j, name in enumerate(table.names) if f"{name} is" in table.names}
@@ -320,20 +299,6 @@ def _within(share: Tensor, group: Tensor, wanted: Tensor, u: Tensor) -> Tensor:
     high = torch.where(regular, bounds[g + 1], bounds[-1])
     place = torch.searchsorted(above, low + u * (high - low), right=True).clamp(max=len(above) - 1)
     return order[torch.minimum(place, torch.where(regular, last[g], len(above) - 1))]
-
-
-def _histogram(model: Model) -> HistogramModel:
-    if not isinstance(model, HistogramModel):
-        raise FitError("only a histogram can be filled or merged", got=type(model).__name__)
-    return model
-
-
-def _require_codec(a: Columns, b: Columns) -> None:
-    if a != b:
-        raise FitError(
-            "two histograms in different units cannot be merged",
-            remedy="give both fits the same space, and dates as numbers",
-        )
 
 
 def _require_same(a: HistogramModel, b: HistogramModel) -> None:

@@ -46,7 +46,8 @@ def label_base(labels: Tensor, counts: Tensor, left: Tensor | float = 0.0) -> La
     """The base of some labels `[q]` among counted ones `[size]`, each with so much of its own count left out."""
     codes = labels.long()
     total = counts.sum() - left + PRIOR * len(counts)
-    remaining = (counts[codes] - left).clamp_min(0)
+    remaining = counts[codes] - left
+    remaining = torch.where(remaining > 1e-9 * counts[codes], remaining, 0.0)  # fractions do not cancel exactly
     unseen = (counts == 0).sum() + ((remaining == 0) & (counts[codes] > 0))
     share = (remaining + PRIOR) / total
     deserved = PRIOR * unseen.to(torch.float64) / total

@@ -21,21 +21,33 @@ from pofx.spaces.numeric import Circle, Integer
 from pofx.spaces.symbolic import Category
 
 NARROWEST = 0.25  # the smallest standard deviation of a rounded Gaussian, in steps
+SPOTTED = 32  # up to so many levels, a column is worked on by matrix products
 LISTED = 256  # levels a table of whole numbers may have at most
 SHARPEST = 1e6  # the largest concentration: a standard deviation of 0.001 radians
 
 
 class Column(Protocol):
-    """A column's training values, ready for EM."""
+    """A column's training values, ready for EM.
+
+    A `linear` column has features `[p, b]` whose matrix product with coefficients gives the log-probabilities, as for
+    the real columns; those of another one are looked up.
+    """
+
+    @property
+    def linear(self) -> bool:
+        """Whether there are features."""
+
+    def features(self, rows: slice) -> Tensor:
+        """Of some rows, `[p, b]`."""
 
     def prepare(self, head: Head) -> Tensor:
-        """What `scores` needs, once a pass."""
+        """Coefficients of the features, or the table to look up, `[K, p]`; once a pass."""
 
     def scores(self, prepared: Tensor, rows: slice) -> Tensor:
         """Log-probabilities `[K, b]`."""
 
     def moments(self, K: int) -> Tensor:
-        """Sums, still zero, `[K, p]`."""
+        """Sums of responsibilities times features, still zero, `[K, p]`."""
 
     def add(self, moments: Tensor, shares: Tensor, rows: slice) -> None:
         """Add responsibilities `[K, b]` to the sums."""
@@ -57,6 +69,13 @@ class _Listed:
     space: Scalar
     codes: Tensor
     counts: Tensor  # [U], weights of the levels
+
+    @property
+    def linear(self) -> bool:
+        return len(self.counts) < SPOTTED
+
+    def features(self, rows: slice) -> Tensor:
+        return (self.codes[rows] == torch.arange(len(self.counts) + 1)[:, None]).double()
 
     def scores(self, prepared: Tensor, rows: slice) -> Tensor:
         return prepared.index_select(1, self.codes[rows])
@@ -178,6 +197,13 @@ class CircleColumn:
 
     space: Circle
     waves: Tensor
+
+    @property
+    def linear(self) -> bool:
+        return True
+
+    def features(self, rows: slice) -> Tensor:
+        return self.waves[:, rows]
 
     def prepare(self, head: Head) -> Tensor:
         circle = cast(CircleHead, head)

@@ -23,6 +23,7 @@ from pofx.spaces.numeric import Real
 from pofx.training.plan import Deadline
 
 PSEUDO = 0.5  # pseudo-rows for each weight
+LEAST = 10  # iterations that a spent budget still allows
 NEVER = Deadline(None)
 
 
@@ -84,23 +85,30 @@ def _expect_segment(
     rows: Rows, segment: Segment, parts: Components, prior: Prior, prepared: list[Tensor], columns: list[Tensor]
 ) -> tuple[float, Moments]:
     """Of rows that miss the same columns; `columns` are added to."""
-    K, d, square = len(parts.log_weights), len(segment.known), prior.square
+    d, square = len(segment.known), prior.square
     complete = d == prior.d
     constants, coefficients = _natural(parts, prior) if complete else _natural_of(parts, segment.known, square)
-    total = torch.zeros(K, d + second_width(d, square=square), dtype=torch.float64)
-    count, log_likelihood = torch.zeros(K, dtype=torch.float64), 0.0
+    linear = [j for j, column in enumerate(rows.columns) if column.linear]
+    coefficients = torch.cat([coefficients, *(prepared[j] for j in linear)], 1)
+    looked_up = [(c, t, m) for c, t, m in zip(rows.columns, prepared, columns, strict=True) if not c.linear]
+    total = torch.zeros_like(coefficients)
+    count, log_likelihood = torch.zeros(len(total), dtype=torch.float64), 0.0
     for part in segment.blocks():
         made = rows.features(segment, part, square=square)  # [f, b]
         joint = torch.addmm(constants[:, None], coefficients, made)  # [K, b]
-        for column, table in zip(rows.columns, prepared, strict=True):
+        for column, table, _ in looked_up:
             joint += column.scores(table, part)
         log_likelihood += float(rows.weights[part] @ _normalise(joint))
         joint *= rows.weights[part]
         count += joint.sum(1)
         total.addmm_(joint, made.mT)
-        for column, gathered in zip(rows.columns, columns, strict=True):
+        for column, _, gathered in looked_up:
             column.add(gathered, joint, part)
-    sums = Moments(count, total[:, :d], total[:, d:])
+    f = d + second_width(d, square=square)
+    first, second, *others = total.split([d, f - d, *(columns[j].shape[1] for j in linear)], 1)
+    for j, more in zip(linear, others, strict=True):
+        columns[j] += more
+    sums = Moments(count, first, second)
     return log_likelihood, sums if complete else completed(parts.one_block, segment.known, sums, square=square)
 
 
@@ -192,7 +200,7 @@ def iterate(
         trace.append(objective(rows, parts, sums, shape, prior) / rows.total)
         if len(trace) > 1 and trace[-1] - trace[-2] < tolerance:
             return Fitted(parts, trace, True)
-        if len(trace) > 1 and deadline.passed():
+        if len(trace) >= LEAST and deadline.passed():
             break
         parts = update(rows, parts, sums, shape, prior)
     return Fitted(parts, trace, False)

@@ -7,6 +7,7 @@ Cost O(n K d^2) an iteration with full covariances.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, cast
 
@@ -39,7 +40,9 @@ from pofx.spaces.table import Table
 from pofx.training.plan import Deadline, Plan
 from pofx.training.recorder import Recorder
 
-MEMBERS = 16  # of the average that is fitted in the end
+MEMBERS = ((5_000, 16), (20_000, 8))  # up to so many rows, so many members are averaged
+FEWEST = 4  # beyond
+FEW_ROWS, FEW_ROWS_STRENGTH, MANY_ROWS_STRENGTH = 2_000, 1.0, 0.1  # where the search for shrinkage begins
 PILOTS = 3  # of the averages that are compared
 ROUGH = 1e-3  # nats a row at which EM stops while candidates are compared
 LOOSE = 1e-4  # and in the members of an average, which gains nothing from more
@@ -74,8 +77,8 @@ class Mixture(Estimator):
     floor: float = 1e-3
     """The smallest standard deviation a component may have, as a share of its column's; half the resolution if more."""
     members: int | Literal["auto"] = "auto"
-    """How many fits from different seeds are averaged; the average has `members` times k components. "auto" is 16 where
-    k is chosen by held-out likelihood, and 1 otherwise."""
+    """How many fits from different seeds are averaged; the average has `members` times k components. "auto" is 4 to
+    16, fewer for more rows, where k is chosen by held-out likelihood, and 1 otherwise."""
     restarts: int = 4
     """How many k-means++ starts are tried in short runs; the best goes on."""
     tolerance: float = 1e-6
@@ -89,18 +92,18 @@ class Mixture(Estimator):
         self._check_options()
         deadline = plan.deadline()
         rows = ready(data)
-        members = self._members
+        members = self._averaged(len(rows))
         settings = Settings(self.floor, self.restarts, self.tolerance, self.max_iterations, seed, members)
         if members > 1:
             settings = replace(settings, restarts=1, tolerance=max(self.tolerance, LOOSE))
         if start is not None:
             return self._from(start, rows, deadline)
-        search = Search(rows, [], self._quick(settings), deadline, recorder)
+        search = Search(rows, [], self._quick(settings), part_of(deadline, 0.5), recorder)
         shape = self._chosen(search, None if validation is None else ready(validation), seed)
         already: list[Components] = []
         if settings.members > 1 and search.folds:
             half = replace(settings, members=(settings.members + 1) // 2)
-            search = Search(rows, search.folds[:1], half, deadline, recorder)
+            search = Search(rows, search.folds[:1], half, part_of(deadline, 0.5), recorder)
             shape = grow(search, shape, *self._ranges)
             already = search.kept.get(shape, [])
         fitted = fit_members(rows, shape, settings, deadline, already)
@@ -119,11 +122,13 @@ class Mixture(Estimator):
             fitted.append(found.parts)
         return mixture(rows.table, pooled(fitted, rows.other_spaces), len(fitted))
 
-    @property
-    def _members(self) -> int:
+    def _averaged(self, n: int) -> int:
+        """How many members there are to be for n rows."""
         if self.members != "auto":
             return self.members
-        return MEMBERS if self.k == "auto" and self.criterion == "held_out" else 1
+        if self.k != "auto" or self.criterion == "bic":
+            return 1
+        return next((members for most, members in MEMBERS if n <= most), FEWEST)
 
     def _check_options(self) -> None:
         if self.k != "auto" and self.k < 1:
@@ -162,7 +167,9 @@ class Mixture(Estimator):
         ks, strengths = self._ranges
         real = search.rows.width
         kinds = _kinds(real) if self.covariance == "auto" else (self.covariance,)
-        starts = [Shape(ks[0], kind, self._strength, self.outliers) for kind in kinds]
+        strength = FEW_ROWS_STRENGTH if len(search.rows) <= FEW_ROWS else MANY_ROWS_STRENGTH
+        strength = strength if self.shrinkage == "auto" and self.criterion == "held_out" else self._strength
+        starts = [Shape(ks[0], kind, strength, self.outliers) for kind in kinds]
         if len(ks) == len(kinds) == len(strengths) == 1:
             return starts[0]
         if self.criterion == "held_out":
@@ -177,6 +184,12 @@ def _kinds(width: int) -> tuple[Kind, ...]:
     if width == 0:
         return ("diagonal",)
     return ("full", "tied") if width == 1 else KINDS
+
+
+def part_of(deadline: Deadline, share: float) -> Deadline:
+    """A share of the time left."""
+    now = time.monotonic()
+    return deadline if deadline.at is None else Deadline(now + share * max(deadline.at - now, 0.0))
 
 
 def begun(start: Model, rows: Rows) -> list[Components]:

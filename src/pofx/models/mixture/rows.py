@@ -100,14 +100,23 @@ class Rows:
         return [Segment(a, b, (~missing[a]).nonzero()[:, 0].tolist()) for a, b in pairwise(cuts)]
 
     def features(self, segment: Segment, part: slice, *, square: bool) -> Tensor:
-        """Of the known columns of some rows of a segment, `[f, b]`."""
-        if (self.width + second_width(self.width, square=square)) * len(self) > KEPT:
-            return features(self.real[segment.known, part], square=square)
+        """Of some rows of a segment: of the known real columns, then of the linear other ones, `[f, b]`."""
+        if not self._fits(square=square):
+            return self._features(segment.known, part, square=square)
         kept = self._kept.get((segment.start, square))
         if kept is None:
-            kept = features(self.real[segment.known, segment.start : segment.stop], square=square)
+            kept = self._features(segment.known, slice(segment.start, segment.stop), square=square)
             self._kept[segment.start, square] = kept
         return kept[:, part.start - segment.start : part.stop - segment.start]
+
+    def _features(self, known: list[int], part: slice, *, square: bool) -> Tensor:
+        real = features(self.real[known, part], square=square)
+        others = [column.features(part) for column in self.columns if column.linear]
+        return torch.cat([real, *others]) if others else real
+
+    def _fits(self, *, square: bool) -> bool:
+        others = sum(column.moments(1).shape[1] for column in self.columns if column.linear)
+        return (self.width + second_width(self.width, square=square) + others) * len(self) <= KEPT
 
     @cached_property
     def _kept(self) -> dict[tuple[int, bool], Tensor]:
