@@ -69,7 +69,7 @@ def test_more_bad_input(data, run, tmp_path, capsys):
     (tmp_path / "cut.parquet").write_bytes(b"PAR1" + b"\0" * 40)
     assert "cut.parquet" in refuse(capsys, "fit", str(tmp_path / "cut.parquet"))
     assert "did you mean 'mixture'" in refuse(capsys, "fit", str(data), "--models", "mixtur")
-    assert "no column .xx." in refuse(capsys, "fit", str(data), "--column", "xx=real")
+    assert "no column 'xx'" in refuse(capsys, "fit", str(data), "--column", "xx=real")
     assert "no kind of column" in refuse(capsys, "fit", str(data), "--column", "x=sphere")
     assert "NAME=SPACE" in refuse(capsys, "fit", str(data), "--column", "x")
     assert "--colum" in refuse(capsys, "fit", str(data), "--colum", "x=real")

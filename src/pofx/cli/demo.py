@@ -10,6 +10,8 @@ import tyro
 
 from pofx.cli.console import Console
 
+SECONDS = 40.0  # that fitting to each table may take
+
 
 @dataclass(frozen=True)
 class Options:
@@ -48,7 +50,7 @@ def run(options: Options, console: Console) -> dict[str, Any]:
     for name, frame in tables.items():
         file = options.out / f"{name}.csv"
         write_table(frame, file)
-        console.say(f"$ pofx fit {file} --out {options.out / 'runs' / name}\n")
-        documents.append(fit.run(fit.Options(file=file, out=options.out / "runs" / name), console))
+        console.say(f"$ pofx fit {file} --out {options.out / 'runs' / name} --time {SECONDS:.0f}\n")
+        documents.append(fit.run(fit.Options(file=file, out=options.out / "runs" / name, time=SECONDS), console))
         console.say()
     return {"runs": documents}

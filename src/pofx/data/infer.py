@@ -154,6 +154,8 @@ def _numeric(series: pl.Series, plain: bool) -> tuple[Scalar, str]:
     distinct, counts = torch.unique(x, return_counts=True)
     if len(distinct) == 2 and bool((distinct == torch.tensor([0.0, 1.0])).all()):
         return Category((0, 1), open=False), "only 0 and 1"
+    if len(distinct) == 2 and not plain:
+        return Category(tuple(_label(v) for v in distinct.tolist())), "only two different numbers"
     step = resolution_of(distinct)
     if plain and not series.dtype.is_integer():
         return Real(step if step is not None and len(distinct) < 0.9 * len(x) else None), "numbers in an array"
@@ -169,6 +171,10 @@ def _numeric(series: pl.Series, plain: bool) -> tuple[Scalar, str]:
     if atoms:
         return Maybe(inner, False, tuple(atoms)), f"{reason}; spikes at {', '.join(f'{a:.6g}' for a in atoms)}"
     return inner, reason
+
+
+def _label(value: float) -> int | float:
+    return int(value) if value.is_integer() else value
 
 
 def _is_coarse(x: Tensor, distinct: Tensor, step: float) -> bool:

@@ -65,61 +65,61 @@ def _uniform(random: torch.Generator, *shape: int) -> Tensor:
 def normal(seed: int) -> Data:
     """One real column with two humps."""
     random = generator(split(seed, "normal"))
-    return _table({"x": (Real(), _normal(random, 120) + 3.0 * (_uniform(random, 120) < 0.3))})
+    return _table({"x": (Real(), _normal(random, 100) + 3.0 * (_uniform(random, 100) < 0.3))})
 
 
 def correlated(seed: int) -> Data:
     """Two real columns in different units, correlation 0.9."""
-    z = _normal(generator(split(seed, "correlated")), 200, 2)
+    z = _normal(generator(split(seed, "correlated")), 120, 2)
     return _table({"a": (Real(), z[:, 0] + 5), "b": (Real(), 50 * (0.9 * z[:, 0] + 0.19**0.5 * z[:, 1]))})
 
 
 def positive(seed: int) -> Data:
     """One skewed positive column."""
-    return _table({"x": (Positive(), torch.exp(0.8 * _normal(generator(split(seed, "positive")), 120) + 2))})
+    return _table({"x": (Positive(), torch.exp(0.8 * _normal(generator(split(seed, "positive")), 100) + 2))})
 
 
 def interval(seed: int) -> Data:
     """One column between 0 and 10, rising to one end."""
-    return _table({"x": (Interval(0.0, 10.0), 10 * _uniform(generator(split(seed, "interval")), 120) ** 0.4)})
+    return _table({"x": (Interval(0.0, 10.0), 10 * _uniform(generator(split(seed, "interval")), 100) ** 0.4)})
 
 
 def circle(seed: int) -> Data:
     """Directions in degrees, gathered round north, where the numbers wrap."""
-    x = torch.remainder(50 * _normal(generator(split(seed, "circle")), 120), 360)
+    x = torch.remainder(50 * _normal(generator(split(seed, "circle")), 100), 360)
     return _table({"x": (Circle(360.0), x)})
 
 
 def counts(seed: int) -> Data:
     """Whole numbers from 0, more spread than Poisson."""
     random = generator(split(seed, "counts"))
-    return _table({"x": (Integer(0), torch.floor(4 * torch.exp(0.7 * _normal(random, 150))))})
+    return _table({"x": (Integer(0), torch.floor(4 * torch.exp(0.7 * _normal(random, 100))))})
 
 
 def category(seed: int) -> Data:
     """One column of labels, where others may come."""
-    x = torch.floor(3 * _uniform(generator(split(seed, "category")), 120) ** 1.5)
+    x = torch.floor(3 * _uniform(generator(split(seed, "category")), 100) ** 1.5)
     return _table({"x": (Category(("red", "green", "blue")), x)})
 
 
 def categories(seed: int) -> Data:
     """Two columns of labels, one of which mostly tells the other."""
     random = generator(split(seed, "categories"))
-    a = torch.floor(3 * _uniform(random, 150))
-    b = torch.where(_uniform(random, 150) < 0.85, a, torch.floor(4 * _uniform(random, 150)))
+    a = torch.floor(3 * _uniform(random, 100))
+    b = torch.where(_uniform(random, 100) < 0.85, a, torch.floor(4 * _uniform(random, 100)))
     return _table({"a": (Category(("x", "y", "z"), open=False), a), "b": (Category((10, 20, 30, 40)), b)})
 
 
 def grid(seed: int) -> Data:
     """Numbers rounded to halves."""
-    x = torch.round(2 * _normal(generator(split(seed, "grid")), 120)) / 2 + 0.25
+    x = torch.round(2 * _normal(generator(split(seed, "grid")), 100)) / 2 + 0.25
     return _table({"x": (Grid(0.5, 0.25), x)})
 
 
 def maybe(seed: int) -> Data:
     """A positive column that may be missing and has a spike at 0."""
     random = generator(split(seed, "maybe"))
-    x, u = torch.exp(_normal(random, 150)), _uniform(random, 150)
+    x, u = torch.exp(_normal(random, 100)), _uniform(random, 100)
     x = torch.where(u < 0.15, torch.zeros_like(x), torch.where(u > 0.8, torch.full_like(x, MISSING), x))
     return _table({"x": (Maybe(Positive(), True, (0.0,)), x)})
 
@@ -127,14 +127,14 @@ def maybe(seed: int) -> Data:
 def groups(seed: int) -> Data:
     """A label and a number whose mean depends on it."""
     random = generator(split(seed, "groups"))
-    label = torch.floor(3 * _uniform(random, 180))
-    return _table({"k": (Category(("a", "b", "c")), label), "x": (Real(), 4 * label + _normal(random, 180))})
+    label = torch.floor(3 * _uniform(random, 120))
+    return _table({"k": (Category(("a", "b", "c")), label), "x": (Real(), 4 * label + _normal(random, 120))})
 
 
 def mixed(seed: int) -> Data:
     """A table with every kind of column, most of which follow one hidden number."""
     random = generator(split(seed, "mixed"))
-    n = 200
+    n = 120
     hidden = _normal(random, n)
     noise = _normal(random, n, 10)
     date = torch.round(19000 + 300 * hidden + 100 * noise[:, 7])
@@ -160,8 +160,8 @@ def mixed(seed: int) -> Data:
 def ties(seed: int) -> Data:
     """Finely rounded numbers with many equal values, and one value that half of the rows have."""
     random = generator(split(seed, "ties"))
-    x = torch.round(_normal(random, 120) * 10) / 10
-    return _table({"x": (Real(0.1), torch.where(_uniform(random, 120) < 0.5, torch.full_like(x, 0.3), x))})
+    x = torch.round(_normal(random, 100) * 10) / 10
+    return _table({"x": (Real(0.1), torch.where(_uniform(random, 100) < 0.5, torch.full_like(x, 0.3), x))})
 
 
 def collinear(seed: int) -> Data:

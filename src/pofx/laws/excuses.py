@@ -22,7 +22,7 @@ EXCUSES: dict[tuple[str, str, str], str] = {
 }
 """(name of the law, name of the estimator, name of the case) to why the estimator cannot keep the law there."""
 
-COSTLY: dict[str, tuple[str, ...]] = {"stacking": ("normal", "category", "groups", "few", "tiny")}
+COSTLY: dict[str, tuple[str, ...]] = {"stacking": ("category", "groups", "few", "tiny")}
 """Estimators that fit many others, which are tried on these cases only; their parts are tried on all."""
 
 REFUSED: dict[tuple[str, str], str] = {

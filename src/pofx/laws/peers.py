@@ -113,7 +113,7 @@ PEERS = (
     Law(14, "gain", "beats independent columns where columns depend on each other", beats_independent,
         cases=STRUCTURED),
     Law(21, "weights", "whole weights are repetition", weights, capability="weights",
-        cases=("correlated", "counts", "maybe")),
+        cases=("correlated", "circle", "maybe")),
     Law(22, "absent", "a weight of zero is absence, equal weights are none", absent, capability="weights",
         cases=("normal", "groups")),
     Law(23, "leftout", "a training row scored without itself equals a refit without it", left_out,

@@ -159,8 +159,8 @@ UNITS = (
         space=is_table, cases=("normal", "correlated", "positive", "interval", "circle", "categories", "grid", "maybe",
                                "mixed", "ties", "tiny")),
     Law(5, "columns", "the order of the columns does not matter", other_columns,
-        cases=("correlated", "groups", "mixed")),
+        cases=("correlated", "groups")),
     Law(5, "rows", "the order of the training rows does not matter", other_rows,
-        cases=("normal", "correlated", "categories", "maybe")),
+        cases=("normal", "correlated", "categories")),
     Law(6, "codec", "codecs invert, and log-volume is the derivative", codecs, space=is_table),
 )  # fmt: skip

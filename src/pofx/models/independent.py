@@ -36,6 +36,8 @@ from pofx.spaces.table import Table
 from pofx.training.plan import Deadline, Plan
 from pofx.training.recorder import Recorder
 
+MOST_KERNELS = 5_000  # rows up to which a kernel estimate of one column is tried: it keeps, and visits, every row
+
 
 @register
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +118,8 @@ class Independent(Estimator):
                 options |= {family.name: Parametric(family=family.name) for family, _ in suited}
                 near |= {family.name: begin(family, theta, table) for family, theta in suited if theta is not None}
                 absent += dropped
+            elif name == "kde" and max(len(x) for x, *_ in pairs) > MOST_KERNELS:
+                absent.append((name, None, f"more than {MOST_KERNELS} rows, where families and bins have caught up"))
             elif name in known and name != self.name:
                 options[name] = known[name]()
             else:

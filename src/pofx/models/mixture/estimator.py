@@ -107,7 +107,14 @@ class Mixture(Estimator):
             shape = grow(search, shape, *self._ranges)
             already = search.kept.get(shape, [])
         fitted = fit_members(rows, shape, settings, deadline, already)
-        return mixture(rows.table, pooled(fitted, rows.other_spaces), len(fitted))
+        return mixture(rows.table, pooled(fitted, rows.other_spaces), len(fitted), self._with(shape, len(fitted)))
+
+    def settled(self, model: Model) -> Estimator:
+        """With the number of components, their covariance, the prior and the number of members that were chosen."""
+        return getattr(getattr(model, "inner", model), "recipe", None) or self
+
+    def _with(self, shape: Shape, members: int) -> Mixture:
+        return replace(self, k=shape.K, covariance=shape.kind, shrinkage=shape.strength, members=members)
 
     def _from(self, start: Model, rows: Rows, deadline: Deadline) -> Model:
         """EM from a fitted model, member by member; nothing is chosen anew."""

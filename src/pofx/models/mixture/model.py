@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from pofx.core.contract import Density, Model
+from pofx.core.estimator import Estimator
 from pofx.models.mixture.components import Components, split_columns
 from pofx.models.mixture.gaussian import Gaussians, Kind
 from pofx.models.mixture.heads import unpack
@@ -25,6 +26,7 @@ class MixtureModel(Density):
         heads: the numbers of the heads, `[K, p]`, side by side in the order of the columns.
         widths: how many of these belong to each.
         members: of how many mixtures of equal size this is the average.
+        recipe: the estimator with its choices written in; it takes no part in answers.
     """
 
     capabilities = frozenset({"missing", "discrete", "periodic", "marginal", "condition", "cdf"})
@@ -41,8 +43,10 @@ class MixtureModel(Density):
         heads: Tensor,
         widths: tuple[int, ...],
         members: int = 1,
+        recipe: Estimator | None = None,
     ) -> None:
         super().__init__(space)
+        self.recipe = recipe
         self.covariance: Kind = covariance
         self.widths = tuple(widths)
         self.members = members
@@ -153,7 +157,7 @@ def _by_block(parts: Components, component: Tensor) -> list[tuple[Tensor, Gaussi
     return result
 
 
-def mixture(space: Table, parts: Components, members: int = 1) -> MixtureModel:
+def mixture(space: Table, parts: Components, members: int = 1, recipe: Estimator | None = None) -> MixtureModel:
     """The model of these components."""
     main, wide = parts.main, parts.broad
     packed = [head.pack() for head in parts.heads]
@@ -168,4 +172,5 @@ def mixture(space: Table, parts: Components, members: int = 1) -> MixtureModel:
         torch.cat(packed, 1) if packed else main.means.new_zeros(len(parts.log_weights), 0),
         tuple(part.shape[1] for part in packed),
         members,
+        recipe,
     )

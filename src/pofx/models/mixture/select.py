@@ -25,9 +25,9 @@ from pofx.training.plan import Deadline
 from pofx.training.recorder import Recorder
 
 LADDER = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
-STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
+STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 HELD_OUT = 600  # rows that are enough to choose by, if there are as many
-LOOKED_AT = 50_000  # rows that choices are made on
+LOOKED_AT = 20_000  # rows that choices are made on
 CLEARLY = 3.0  # standard errors behind the leader at which a candidate is given up
 PATIENCE = 2.0  # times its last two gains that a structure may be behind another
 
