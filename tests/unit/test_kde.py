@@ -92,7 +92,7 @@ def test_kernel_draws_follow_its_cdf(name: str) -> None:
     assert stats.kstest(KERNELS[name].cdf(draws).numpy(), "uniform").pvalue > 1e-4
 
 
-@pytest.mark.parametrize("name", set(NAMES) - {"gaussian", "exponential"})
+@pytest.mark.parametrize("name", sorted(set(NAMES) - {"gaussian", "exponential"}))
 def test_compact_kernel_is_impossible_off_its_support(name: KernelName) -> None:
     model = KDE(bandwidth=0.1, kernel=name).fit(np.array([0.0, 1.0, 1.3]))
     assert model.log_prob(np.array([0.5]))[0] == -math.inf

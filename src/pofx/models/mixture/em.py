@@ -93,7 +93,7 @@ def _expect_segment(
     looked_up = [(c, t, m) for c, t, m in zip(rows.columns, prepared, columns, strict=True) if not c.linear]
     total = torch.zeros_like(coefficients)
     count, log_likelihood = torch.zeros(len(total), dtype=torch.float64), 0.0
-    for part in segment.blocks():
+    for part in segment.blocks(coefficients.shape[1]):
         made = rows.features(segment, part, square=square)  # [f, b]
         joint = torch.addmm(constants[:, None], coefficients, made)  # [K, b]
         for column, table, _ in looked_up:
@@ -204,5 +204,3 @@ def iterate(
             break
         parts = update(rows, parts, sums, shape, prior)
     return Fitted(parts, trace, False)
-
-

@@ -162,16 +162,13 @@ class Gaussians:
     def draw(self, component: Tensor, generator: torch.Generator) -> Tensor:
         """One row from each of the components named, `[n] -> [n, d]`."""
         noise = torch.randn(len(component), self.width, generator=generator, dtype=torch.float64)
-        x = torch.empty_like(noise)
-        for k in range(len(self)):
-            rows = (component == k).nonzero()[:, 0]
-            x[rows] = self.means[k] + (noise[rows] @ self._factor(k).mT)
-        return x
-
-    def _factor(self, k: int) -> Tensor:
         if self.kind in ("diagonal", "spherical"):
-            return torch.diag(self.variances()[k].sqrt())
-        return self.lower[k] if self.kind == "full" else self.lower
+            return self.means[component] + self.variances().sqrt()[component] * noise
+        x = torch.empty_like(noise)
+        for k, rows in groups(component):
+            lower = self.lower[k] if self.kind == "full" else self.lower
+            x[rows] = self.means[k] + noise[rows] @ lower.mT
+        return x
 
 
 def together(blocks: list[Gaussians]) -> Gaussians:
@@ -180,6 +177,13 @@ def together(blocks: list[Gaussians]) -> Gaussians:
         blocks = [block.general for block in blocks]
     means = torch.cat([block.means for block in blocks])
     return Gaussians(blocks[0].kind, means, torch.cat([block.covariances for block in blocks]))
+
+
+def groups(component: Tensor) -> Iterator[tuple[int, Tensor]]:
+    """Each component that occurs, with the indices of its rows in order."""
+    order = torch.argsort(component, stable=True)
+    present, counts = torch.unique(component, return_counts=True)
+    yield from zip(present.tolist(), order.split(counts.tolist()), strict=True)
 
 
 def cholesky(covariance: Tensor) -> Tensor:

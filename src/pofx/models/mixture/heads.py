@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pofx.models.mixture.gaussian import groups
 from pofx.rng import numpy_generator
 from pofx.spaces.base import Scalar
 from pofx.spaces.numeric import Circle, Integer
@@ -187,7 +188,6 @@ def _draw_codes(log_shares: Tensor, component: Tensor, generator: torch.Generato
     cumulative = torch.cumsum(torch.exp(log_shares), 1)
     u = torch.rand(len(component), generator=generator, dtype=torch.float64)
     code = torch.empty(len(component), dtype=torch.long)
-    for k in range(len(log_shares)):
-        rows = (component == k).nonzero()[:, 0]
+    for k, rows in groups(component):
         code[rows] = torch.searchsorted(cumulative[k].contiguous(), u[rows] * cumulative[k, -1], right=True)
     return code.clamp(max=log_shares.shape[1] - 1)

@@ -162,5 +162,3 @@ def at_least(covariances: Tensor, floor: Tensor) -> Tensor:
     lifted = (vectors * values.clamp(min=1.0)[..., None, :]) @ vectors.mT * (root[:, None] * root)
     lifted = 0.5 * (lifted + lifted.mT)
     return torch.where((info != 0)[..., None, None], lifted, covariances)
-
-

@@ -8,7 +8,7 @@ from torch import Tensor
 from pofx.core.contract import Density, Model
 from pofx.core.estimator import Estimator
 from pofx.models.mixture.components import Components, split_columns
-from pofx.models.mixture.gaussian import Gaussians, Kind
+from pofx.models.mixture.gaussian import SCRATCH, Gaussians, Kind
 from pofx.models.mixture.heads import unpack
 from pofx.spaces.table import Table
 
@@ -75,16 +75,17 @@ class MixtureModel(Density):
         if not len(self.broad_means):
             return Components(self.log_weights, main, None, heads)
         kind: Kind = "full" if self.broad_covariances.ndim == 3 else "diagonal"
-        return Components(
-            self.log_weights, main, Gaussians(kind, self.broad_means, self.broad_covariances), heads
-        )
+        return Components(self.log_weights, main, Gaussians(kind, self.broad_means, self.broad_covariances), heads)
 
     @property
     def free_parameters(self) -> int:
         return self.parts.free_parameters
 
     def _log_prob(self, x: Tensor, given: Tensor | None) -> Tensor:
-        return torch.logsumexp(self.parts.log_joint(x, self._table()), 1)
+        parts, table = self.parts, self._table()
+        step = max(1, SCRATCH // len(self.log_weights))
+        blocks = [x[i : i + step] for i in range(0, max(len(x), 1), step)]
+        return torch.cat([torch.logsumexp(parts.log_joint(block, table), 1) for block in blocks])
 
     def _sample(self, n: int, generator: torch.Generator, given: Tensor | None) -> Tensor:
         parts = self.parts

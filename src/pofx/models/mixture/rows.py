@@ -23,7 +23,8 @@ from pofx.rng import generator
 from pofx.spaces.base import Scalar
 from pofx.spaces.table import Table
 
-BLOCK = 2048  # rows at once: with their features, about what a core's cache holds
+ROWS = 2048  # at once: with their features, about what a core's cache holds
+BLOCK = 1 << 22  # numbers at once: 32 MB
 KEPT = 1 << 23  # numbers: 64 MB
 
 
@@ -35,10 +36,11 @@ class Segment:
     stop: int
     known: list[int]
 
-    def blocks(self) -> Iterator[slice]:
-        """Its rows, a block at a time."""
-        for at in range(self.start, self.stop, BLOCK):
-            yield slice(at, min(at + BLOCK, self.stop))
+    def blocks(self, width: int) -> Iterator[slice]:
+        """Its rows, a block of at most `BLOCK` numbers in `width` features at a time."""
+        step = max(16, min(ROWS, BLOCK // max(width, 1)))
+        for at in range(self.start, self.stop, step):
+            yield slice(at, min(at + step, self.stop))
 
 
 @dataclass(frozen=True, eq=False)

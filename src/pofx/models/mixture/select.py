@@ -28,6 +28,7 @@ LADDER = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 HELD_OUT = 600  # rows that are enough to choose by, if there are as many
 LOOKED_AT = 20_000  # rows that choices are made on
+LARGEST = 1 << 24  # numbers in all covariances of an average
 CLEARLY = 3.0  # standard errors behind the leader at which a candidate is given up
 PATIENCE = 2.0  # times its last two gains that a structure may be behind another
 
@@ -119,7 +120,8 @@ def fit_members(
 ) -> list[Components]:
     """EM from different seeds, once for each member, the first ones being there `already`; at least one."""
     members = list(already)
-    for m in range(len(members), settings.members if shape.K > 1 else 1):
+    wanted = min(settings.members, max(1, LARGEST // (shape.K * max(rows.width, 1) ** 2))) if shape.K > 1 else 1
+    for m in range(len(members), wanted):
         if members and deadline.passed():
             break
         fitted = fit(

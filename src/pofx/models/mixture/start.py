@@ -10,8 +10,8 @@ from torch import Tensor
 from pofx.models.mixture.components import Components
 from pofx.models.mixture.em import NEVER, Fitted, Shape, Sums, iterate, prior_of, update, with_broad
 from pofx.models.mixture.maximise import Prior
-from pofx.models.mixture.moments import Moments, features
-from pofx.models.mixture.rows import Rows
+from pofx.models.mixture.moments import Moments, features, second_width
+from pofx.models.mixture.rows import Rows, Segment
 from pofx.rng import generator, split
 from pofx.spaces.base import Scalar
 from pofx.spaces.numeric import Circle
@@ -68,13 +68,15 @@ def begin(rows: Rows, shape: Shape, prior: Prior, random: torch.Generator, *, ll
 
 def from_shares(rows: Rows, shares: Tensor, shape: Shape, prior: Prior) -> Components:
     """An M-step from responsibilities `[K, n]`, gaps filled with the column's mean, and a broad component added."""
-    filled = torch.where(torch.isnan(rows.real), prior.mean[:, None], rows.real)
-    made = features(filled, square=shape.square)
-    total = shares @ made.mT
-    moments = Moments(shares.sum(1), total[:, : rows.width], total[:, rows.width :])
+    f = rows.width + second_width(rows.width, square=shape.square)
+    total = torch.zeros(shape.K, f, dtype=torch.float64)
     columns = [column.moments(shape.K) for column in rows.columns]
-    for column, sums in zip(rows.columns, columns, strict=True):
-        column.add(sums, shares, slice(0, len(rows)))
+    for part in Segment(0, len(rows), []).blocks(f):
+        filled = torch.where(torch.isnan(rows.real[:, part]), prior.mean[:, None], rows.real[:, part])
+        total.addmm_(shares[:, part], features(filled, square=shape.square).mT)
+        for column, sums in zip(rows.columns, columns, strict=True):
+            column.add(sums, shares[:, part], part)
+    moments = Moments(shares.sum(1), total[:, : rows.width], total[:, rows.width :])
     parts = update(rows, None, Sums(-math.inf, moments.count, moments, columns), shape, prior)
     return with_broad(rows, parts, prior) if shape.outliers else parts
 
