@@ -185,7 +185,9 @@ class MissingLabel(ColumnCodec):
 
     @property
     def parts(self) -> tuple[tuple[str, Scalar], ...]:
-        labels = tuple(range(self._inner.size + 1))
+        inner = self._inner
+        other = ("other",) if inner.open else ()
+        labels = (*(f"is {label}" for label in inner.labels), *other, "missing")
         return (("", Category(labels, open=False)),)
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -38,6 +38,7 @@ def shapes(subject: Subject) -> Outcome:
         checks |= {
             "log_prob gives NumPy for a frame": isinstance(scores, np.ndarray),
             "log_prob is float64 [n]": np.shape(scores) == (7,) and scores.dtype == np.float64,
+            "rows as labels and numbers have the scores of their codes": _same_in_both_forms(subject),
             "no rows have no scores": np.shape(model.log_prob(model.sample(0, seed=1))) == (0,),
         }
     if subject.estimator is not None:
@@ -45,6 +46,12 @@ def shapes(subject: Subject) -> Outcome:
         checks[f"what it can answer is declared by its estimator ({', '.join(sorted(more))})"] = not more
     wrong = [what for what, holds in checks.items() if not holds]
     return Outcome(not wrong, f"not so: {'; '.join(wrong)}" if wrong else f"{len(checks)} shapes and types")
+
+
+def _same_in_both_forms(subject: Subject) -> bool:
+    model, x = subject.model, subject.rows[:30]
+    shown = torch.as_tensor(model.log_prob(user_rows(model.space, x)))
+    return close(shown, score(model, x), 1e-9, 1e-9, "").passed
 
 
 def finite(subject: Subject) -> Outcome:

@@ -116,8 +116,10 @@ def _column(kind: Scalar, x: Tensor) -> pl.Series:
 
 
 def score(model: Model, x: Tensor) -> Tensor:
-    """`log_prob` of rows in tensor form, `[n]`, by the public way: codes become labels and are read again."""
-    return torch.as_tensor(model.log_prob(user_rows(model.space, x)))
+    """`log_prob` of rows in tensor form, `[n]`."""
+    rows = x if isinstance(model.space, Table) else user_rows(model.space, x)
+    with torch.no_grad():
+        return torch.as_tensor(model.log_prob(rows))
 
 
 def renamed(table: Table, names: tuple[str, ...]) -> Table:

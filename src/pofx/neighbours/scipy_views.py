@@ -117,7 +117,7 @@ class _JointView:
         """
         shape = (size,) if isinstance(size, int) else tuple(size)
         seed = random_state if isinstance(random_state, int) else _seed(random_state)
-        rows = self.pofx_model.draw(math.prod(shape), seed=seed).numpy()
+        rows = self.pofx_model.draw(int(math.prod(shape)), seed=seed).numpy()
         return rows.reshape((self.dim,) if shape == (1,) else (*shape, self.dim))
 
     def _score(self, x: Any) -> Any:
@@ -197,7 +197,7 @@ def _flat(answer: Callable[[np.ndarray], np.ndarray], x: Any) -> np.ndarray:
 
 def _draw(model: Model, size: Any, random_state: Any) -> Any:
     shape = () if size is None else tuple(np.atleast_1d(size))
-    x = model.draw(math.prod(shape), seed=_seed(random_state)).numpy()
+    x = model.draw(int(math.prod(shape)), seed=_seed(random_state)).numpy()
     return x.reshape(shape)[()]
 
 

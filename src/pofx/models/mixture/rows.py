@@ -19,12 +19,15 @@ from pofx.data.dataset import Data
 from pofx.models.mixture.columns import Column, column
 from pofx.models.mixture.components import split_columns
 from pofx.models.mixture.moments import features, second_width
-from pofx.rng import generator
+from pofx.rng import split
 from pofx.spaces.base import Scalar
+from pofx.spaces.numeric import Circle, Real
+from pofx.spaces.symbolic import OTHER, Category
 from pofx.spaces.table import Table
 
 ROWS = 2048  # at once: with their features, about what a core's cache holds
 BLOCK = 1 << 22  # numbers at once: 32 MB
+REPEATED = 10  # the mean weight up to which rows are repeated, so that copies may fall in different folds
 KEPT = 1 << 23  # numbers: 64 MB
 
 
@@ -128,6 +131,13 @@ class Rows:
         """Some rows; `index` ascending keeps the order."""
         return Rows(self.table, self.values[index], self.weights[index])
 
+    def repeated(self) -> Rows:
+        """Rows of whole-number weight as so many rows; others as they are."""
+        if bool((self.weights != self.weights.round()).any()):
+            return self
+        index = torch.repeat_interleave(torch.arange(len(self)), self.weights.long())
+        return Rows(self.table, self.values[index], torch.ones(len(index), dtype=torch.float64))
+
     def thinned(self, most: int) -> Rows:
         """At most that many rows: evenly spaced in cumulative weight, each then of equal weight."""
         if len(self) <= most:
@@ -147,17 +157,68 @@ class Rows:
             order = order[torch.argsort(pattern, stable=True)]
         return self.part(order)
 
-    @property
+    @cached_property
     def position(self) -> Tensor:
-        """Each row's place along a fixed random direction `[n]`: the same for the same rows."""
-        d = self.values.shape[1]
-        direction = torch.randn(d, generator=generator(20), dtype=torch.float64)
-        return (torch.nan_to_num(self.values, nan=0.1234) * direction).sum(1)
+        """Each row's place along a fixed direction `[n]`: the same for the same rows, whatever the order of rows and
+        columns, the units of a column and the codes of its labels."""
+        pieces = [_place(space, self.values[:, j]) for j, space in enumerate(self.table.spaces)]
+        place = torch.zeros(len(self), dtype=torch.float64)
+        for j in sorted(range(len(pieces)), key=lambda j: self.table.names[j]):
+            place = place + _direction(self.table.names[j]) * pieces[j]
+        for j, space in enumerate(self.table.spaces):
+            if isinstance(space, Category):
+                place = place + _direction(self.table.names[j] + " again") * self._typical(j, space.size, place)
+        return place
+
+    def _typical(self, j: int, size: int, place: Tensor) -> Tensor:
+        """For each row, the mean place of the rows with its label in column j: tells labels apart by what they do."""
+        codes = torch.nan_to_num(self.values[:, j], nan=float(size)).long()
+        count = torch.bincount(codes, self.weights, size + 1).clamp(min=1e-300)
+        return (torch.bincount(codes, self.weights * place, size + 1) / count)[codes]
+
+    def merged(self) -> Rows:
+        """Equal neighbours as one row with their weights added."""
+        filled = torch.nan_to_num(self.values, nan=torch.inf)
+        fresh = torch.cat([torch.ones(1, dtype=torch.bool), (filled[1:] != filled[:-1]).any(1)])
+        group = torch.cumsum(fresh, 0) - 1
+        weights = torch.zeros(int(group[-1]) + 1, dtype=torch.float64).index_add_(0, group, self.weights)
+        return replace(self, values=self.values[fresh], weights=weights)
 
     def folds(self, count: int, random: torch.Generator) -> Tensor:
-        """A fold for each row, `[n]` in 0..count-1; equal rows share one."""
+        """A fold for each row, `[n]` in 0..count-1.
+
+        Equal rows share one, or a spike on a repeated row would look like a discovery; but rows of labels and counts
+        alone repeat as a matter of course, and are spread.
+        """
         groups, member = torch.unique(self.position, return_inverse=True)
-        return (torch.randperm(len(groups), generator=random) % count)[member]
+        order = torch.argsort(member, stable=True)
+        first = torch.searchsorted(member[order], member[order])
+        rank = torch.empty_like(member)
+        rank[order] = torch.arange(len(member)) - first
+        lines = [j for j, space in enumerate(self.table.spaces) if isinstance(space, Real | Circle)]
+        on_a_line = (~torch.isnan(self.values[:, lines])).any(1)
+        rank[on_a_line] = 0
+        return (torch.randperm(len(groups), generator=random)[member] + rank) % count
+
+
+def _uniform(*key: str | int) -> float:
+    """A number in [-1, 1] that belongs to a name."""
+    return split(20, *key) / 2**55 - 1
+
+
+def _plain(space: Scalar, x: Tensor) -> Tensor:
+    """A column in numbers that know no units."""
+    if isinstance(space, Circle):
+        x = torch.remainder((x - space.origin) / space.period, 1.0)
+    if isinstance(space, Category):
+        of_label = torch.tensor(
+            [_uniform("label", str(label)) for label in (*space.labels, OTHER)], dtype=torch.float64
+        )
+        x = torch.where(torch.isnan(x), x, of_label[torch.nan_to_num(x).long()])
+    if isinstance(space, Real):
+        known = x[~torch.isnan(x)]
+        x = (x - known.mean()) / known.std(correction=0).clamp_min(1e-300) if len(known) else x
+    return torch.nan_to_num(x, nan=0.1234)
 
 
 def ready(data: Data) -> Rows:
@@ -168,4 +229,5 @@ def ready(data: Data) -> Rows:
     weights = weights[kept]
     if bool((weights != weights.round()).any()):
         weights = weights / weights.mean()
-    return Rows(data.space, data.values[kept].detach(), weights).sorted()
+    rows = Rows(data.space, data.values[kept].detach(), weights)
+    return (rows.repeated() if float(weights.sum()) <= REPEATED * len(rows) else rows).sorted()
