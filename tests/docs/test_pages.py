@@ -2,6 +2,8 @@
 
 import re
 import shlex
+import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -42,14 +44,16 @@ def test_a_page_does_what_it_says(page, folder, monkeypatch, capsys):
         exec(compile(block, page, "exec"), {"__name__": "page"})
 
 
-def test_add_a_model_works_as_written(tmp_path, monkeypatch):
+def test_add_a_model_works_as_written(monkeypatch):
     from pofx.core import registry
     from pofx.laws.doctor import examine
 
     (block,) = blocks("docs/add-a-model.md", "python")
     registry.estimators()
     monkeypatch.setattr(registry, "_known", dict(registry._known))
-    names: dict = {"__name__": "isotropic"}
-    exec(compile(block, "add-a-model", "exec"), names)
+    module = types.ModuleType("isotropic")
+    monkeypatch.setitem(sys.modules, "isotropic", module)  # dataclasses look their module up
+    exec(compile(block, "add-a-model", "exec"), module.__dict__)
     findings = examine(registry.estimator("isotropic")())
-    assert findings and all(finding.passed for finding in findings), [f for f in findings if not f.passed]
+    failed = [finding for finding in findings if not finding.passed]
+    assert findings and [finding.check for finding in failed] == ["gain"], failed  # as the page says

@@ -78,8 +78,9 @@ class Estimator(ABC):
         if not isinstance(data.space, Table):
             raise SpaceError(f"{self.name} models tables", got=data.space.describe(), expected="rows and columns")
         self._check(data)
-        values = data.values if data.weights is None else data.values[data.weights > 0]  # no weight is absence
-        codec = choose(data.space, values, self.accepts, self.name, standardise=self.standardise)
+        codec = choose(
+            data.space, data.values, self.accepts, self.name, standardise=self.standardise, weights=data.weights
+        )
         width = len(codec.target.names)
         if width == 0:
             raise FitError("every column is constant: there is nothing to model", remedy="give a column that varies")

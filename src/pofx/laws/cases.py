@@ -132,7 +132,7 @@ def groups(seed: int) -> Data:
 
 
 def mixed(seed: int) -> Data:
-    """A table with every kind of column, most of which follow one hidden number."""
+    """A table of many kinds of columns, most of which follow one hidden number."""
     random = generator(split(seed, "mixed"))
     n = 120
     hidden = _normal(random, n)
@@ -143,12 +143,9 @@ def mixed(seed: int) -> Data:
     return _table(
         {
             "real": (Real(), hidden + 0.3 * noise[:, 0]),
-            "positive": (Positive(), torch.exp(hidden + 0.3 * noise[:, 1])),
-            "interval": (Interval(-1.0, 1.0), torch.tanh(0.7 * hidden + 0.3 * noise[:, 2])),
             "circle": (Circle(24.0), torch.remainder(6 + 2 * hidden + noise[:, 3], 24)),
             "integer": (Integer(0), torch.floor(torch.exp(1 + 0.5 * hidden + 0.3 * noise[:, 4]))),
             "category": (Category(("no", "yes"), open=False), (hidden + 0.5 * noise[:, 5] > 0).double()),
-            "grid": (Grid(0.5), torch.round(2 * (hidden + 0.5 * noise[:, 6])) / 2),
             "date": (Date(), date),
             "maybe": (Maybe(Positive()), maybe_number),
             "label": (Maybe(Category(("f", "m"))), maybe_label),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -120,10 +120,6 @@ def score(model: Model, x: Tensor) -> Tensor:
     rows = x if isinstance(model.space, Table) else user_rows(model.space, x)
     with torch.no_grad():
         return torch.as_tensor(model.log_prob(rows))
-
-
-def renamed(table: Table, names: tuple[str, ...]) -> Table:
-    return replace(table, names=names)
 
 
 def difference(a: Tensor, b: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ anew block by block where they do not.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -22,7 +23,7 @@ from pofx.models.mixture.moments import features, second_width
 from pofx.rng import split
 from pofx.spaces.base import Scalar
 from pofx.spaces.numeric import Circle, Real
-from pofx.spaces.symbolic import OTHER, Category
+from pofx.spaces.symbolic import Category
 from pofx.spaces.table import Table
 
 ROWS = 2048  # at once: with their features, about what a core's cache holds
@@ -161,28 +162,36 @@ class Rows:
     def position(self) -> Tensor:
         """Each row's place along a fixed direction `[n]`: the same for the same rows, whatever the order of rows and
         columns, the units of a column and the codes of its labels."""
-        pieces = [_place(space, self.values[:, j]) for j, space in enumerate(self.table.spaces)]
+        names = self.table.names
         place = torch.zeros(len(self), dtype=torch.float64)
-        for j in sorted(range(len(pieces)), key=lambda j: self.table.names[j]):
-            place = place + _direction(self.table.names[j]) * pieces[j]
-        for j, space in enumerate(self.table.spaces):
-            if isinstance(space, Category):
-                place = place + _direction(self.table.names[j] + " again") * self._typical(j, space.size, place)
+        for j in sorted(range(len(names)), key=lambda j: names[j]):
+            place = place + _uniform(names[j]) * torch.nan_to_num(self._place(j), nan=0.1234)
+        labels = [j for j, space in enumerate(self.table.spaces) if isinstance(space, Category)]
+        first = place
+        for j in sorted(labels, key=lambda j: names[j]):
+            place = place + _uniform(names[j], "again") * self._mean_by_label(j, first)
         return place
 
-    def _typical(self, j: int, size: int, place: Tensor) -> Tensor:
-        """For each row, the mean place of the rows with its label in column j: tells labels apart by what they do."""
-        codes = torch.nan_to_num(self.values[:, j], nan=float(size)).long()
-        count = torch.bincount(codes, self.weights, size + 1).clamp(min=1e-300)
-        return (torch.bincount(codes, self.weights * place, size + 1) / count)[codes]
+    def _place(self, j: int) -> Tensor:
+        """Column j in numbers that know neither units nor codes, `[n]`."""
+        space, x = self.table.spaces[j], self.values[:, j]
+        if isinstance(space, Category):
+            return self._mean_by_label(j, None)
+        if isinstance(space, Circle):
+            angle = (x - space.origin) * (2 * math.pi / space.period)
+            return torch.cos(angle) + 0.7 * torch.sin(angle)
+        return standardised(x, self.weights)
 
-    def merged(self) -> Rows:
-        """Equal neighbours as one row with their weights added."""
-        filled = torch.nan_to_num(self.values, nan=torch.inf)
-        fresh = torch.cat([torch.ones(1, dtype=torch.bool), (filled[1:] != filled[:-1]).any(1)])
-        group = torch.cumsum(fresh, 0) - 1
-        weights = torch.zeros(int(group[-1]) + 1, dtype=torch.float64).index_add_(0, group, self.weights)
-        return replace(self, values=self.values[fresh], weights=weights)
+    def _mean_by_label(self, j: int, place: Tensor | None) -> Tensor:
+        """For each row, the mean place of the rows with its label in column j, or their share of all: what a label does
+        tells it from others, since its code means nothing."""
+        space = self.table.spaces[j]
+        assert isinstance(space, Category)
+        codes = torch.nan_to_num(self.values[:, j], nan=float(space.size)).long()
+        count = torch.bincount(codes, self.weights, space.size + 1).clamp(min=1e-300)
+        if place is None:
+            return (count / self.total)[codes]
+        return (torch.bincount(codes, self.weights * place, space.size + 1) / count)[codes]
 
     def folds(self, count: int, random: torch.Generator) -> Tensor:
         """A fold for each row, `[n]` in 0..count-1.
@@ -206,19 +215,12 @@ def _uniform(*key: str | int) -> float:
     return split(20, *key) / 2**55 - 1
 
 
-def _plain(space: Scalar, x: Tensor) -> Tensor:
-    """A column in numbers that know no units."""
-    if isinstance(space, Circle):
-        x = torch.remainder((x - space.origin) / space.period, 1.0)
-    if isinstance(space, Category):
-        of_label = torch.tensor(
-            [_uniform("label", str(label)) for label in (*space.labels, OTHER)], dtype=torch.float64
-        )
-        x = torch.where(torch.isnan(x), x, of_label[torch.nan_to_num(x).long()])
-    if isinstance(space, Real):
-        known = x[~torch.isnan(x)]
-        x = (x - known.mean()) / known.std(correction=0).clamp_min(1e-300) if len(known) else x
-    return torch.nan_to_num(x, nan=0.1234)
+def standardised(x: Tensor, weights: Tensor) -> Tensor:
+    """A column with weighted mean 0 and standard deviation 1, NaN where there is no value, `[n]`."""
+    known = (~torch.isnan(x)).double() * weights
+    share = known / known.sum().clamp(min=1e-300)
+    off = x - share @ torch.nan_to_num(x)
+    return off / (share @ torch.nan_to_num(off).square()).sqrt().clamp(min=1e-300)
 
 
 def ready(data: Data) -> Rows:

@@ -156,7 +156,7 @@ def folds_of(rows: Rows, validation: Rows | None, seed: int) -> list[tuple[Rows,
         if enough <= 0 or not (len(train) and len(held)):
             break
         pairs.append((few.part(train), few.part(held)))
-        enough -= len(held)
+        enough -= float(few.weights[held].sum())
     return pairs
 
 

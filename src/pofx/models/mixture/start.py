@@ -11,7 +11,7 @@ from pofx.models.mixture.components import Components
 from pofx.models.mixture.em import NEVER, Fitted, Shape, Sums, iterate, prior_of, update, with_broad
 from pofx.models.mixture.maximise import Prior
 from pofx.models.mixture.moments import Moments, features, second_width
-from pofx.models.mixture.rows import Rows, Segment
+from pofx.models.mixture.rows import Rows, Segment, standardised
 from pofx.rng import generator, split
 from pofx.spaces.base import Scalar
 from pofx.spaces.numeric import Circle
@@ -83,24 +83,21 @@ def from_shares(rows: Rows, shares: Tensor, shape: Shape, prior: Prior) -> Compo
 
 def encoded(rows: Rows) -> Tensor:
     """Rows as points `[n, f]` whose distances are worth clustering by."""
-    pieces = [torch.nan_to_num(rows.real).mT.clamp(-5.0, 5.0)]
-    pieces += [_encoded(rows.table.spaces[j], rows.values[:, j]) for j in rows.places[1]]
-    return torch.cat(pieces, 1)
+    spaces = rows.table.spaces
+    return torch.cat([_encoded(space, rows.values[:, j], rows.weights) for j, space in enumerate(spaces)], 1)
 
 
-def _encoded(space: Scalar, x: Tensor) -> Tensor:
+def _encoded(space: Scalar, x: Tensor, weights: Tensor) -> Tensor:
     known = ~torch.isnan(x)
     if isinstance(space, Circle):
-        angle = torch.nan_to_num(x) * (2 * math.pi / space.period)
+        angle = (torch.nan_to_num(x) - space.origin) * (2 * math.pi / space.period)
         return torch.stack([torch.cos(angle), torch.sin(angle)], 1) * known[:, None]
     if isinstance(space, Category):
         if space.size > SPOTTED:
             return x.new_zeros(len(x), 0)
         codes = torch.nan_to_num(x, nan=float(space.size)).long()
         return torch.nn.functional.one_hot(codes, space.size + 1)[:, :-1].double()
-    centre = x[known].mean() if bool(known.any()) else x.new_zeros(())
-    off = torch.where(known, x - centre, 0.0)
-    return (off / off.square().mean().sqrt().clamp(min=1e-12)).clamp(-5.0, 5.0)[:, None]
+    return torch.nan_to_num(standardised(x, weights)).clamp(-5.0, 5.0)[:, None]
 
 
 def seeds(points: Tensor, weights: Tensor, K: int, random: torch.Generator) -> Tensor:
