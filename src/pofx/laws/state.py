@@ -116,6 +116,6 @@ STATE = (
     Law(9, "seed", "the same seed draws the same, and global generators are not touched", same_seed, alone=True),
     Law(10, "storage", "a model read from its file answers the same, bit for bit", storage, alone=True),
     Law(12, "refit", "a refit equals a fresh fit, and does not touch the global generators", same_fit,
-        cases=("normal", "groups")),
+        cases=("normal", "category"), once=True),
     Law(15, "value", "estimators are immutable, hashable, and survive JSON", plain_values, once=True),
 )  # fmt: skip

@@ -161,6 +161,6 @@ UNITS = (
     Law(5, "columns", "the order of the columns does not matter", other_columns,
         cases=("correlated", "groups")),
     Law(5, "rows", "the order of the training rows does not matter", other_rows,
-        cases=("normal", "correlated", "categories")),
+        cases=("correlated", "categories", "circle")),
     Law(6, "codec", "codecs invert, and log-volume is the derivative", codecs, space=is_table),
 )  # fmt: skip
