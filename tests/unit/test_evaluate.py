@@ -79,3 +79,16 @@ def test_stacking_weights_maximise_the_held_out_score():
         assert best >= scores[:, k].mean()
     impossible = torch.tensor([[-torch.inf, -torch.inf], [0.0, -torch.inf]]).double()
     assert stacking_weights(impossible).tolist() == [1.0, 0.0]
+
+
+def test_auto_leaves_a_slow_model_out_of_many_rows_and_says_so(monkeypatch):
+    from pofx.data.infer import as_data
+    from pofx.evaluate import contest
+
+    monkeypatch.setattr(contest, "MOST_KERNELS", 50)
+    data = as_data(np.random.default_rng(0).normal(size=(60, 2)))
+    names = [each.name for each in contest.choose_models(("auto",), data)]
+    assert "mixture" in names and "kde" not in names
+    assert contest.left_out_by_auto(("auto",), data)[0].name == "kde"
+    assert "kde" in [each.name for each in contest.choose_models(("auto", "kde"), data)]
+    assert contest.left_out_by_auto(("auto", "kde"), data) == []

@@ -18,7 +18,8 @@ class Data:
     Args:
         space: what one row is.
         values: float64 `[n, *space.event_shape]`.
-        weights: non-negative, `[n]`, or None for equal ones; only their ratios matter.
+        weights: non-negative, `[n]`, or None for equal ones. Whole numbers are repetitions; of others only the ratios
+            matter, and they count for Kish's effective number of rows.
         given: conditions `[n, ...]` in `given_space`, or None.
         given_space: the space of the conditions.
         origin: where the rows came from, for people.

@@ -14,7 +14,7 @@ from pofx.data.frames import to_frame
 from pofx.data.infer import Guess, infer, layout_of
 from pofx.data.split import Split, split_rows
 from pofx.errors import SpaceError
-from pofx.evaluate.contest import Contender, choose_models, contest, winner
+from pofx.evaluate.contest import Contender, choose_models, contest, left_out_by_auto, winner
 from pofx.evaluate.shelf import Shelf
 from pofx.runs.records import Failure
 from pofx.spaces.table import unknown_column
@@ -76,6 +76,7 @@ def run_experiment(
     done, failed = contest(
         chosen, data, split, plan=Plan(seconds=settings.seconds), seed=settings.seed, shelf=shelf, recorder=recorder
     )
+    failed += left_out_by_auto(settings.models, data)
     return Experiment(done, failed, winner(done), data, split, guesses, split_name)
 
 
