@@ -1,0 +1,1 @@
+"""Optimal transport after Monge: distances, plans, potentials, interpolations and barycentres."""
