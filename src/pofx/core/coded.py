@@ -5,8 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from pofx.codecs.base import ColumnCodec
 from pofx.codecs.columns import Columns
+from pofx.codecs.scalar import Affine, Same
 from pofx.core.contract import BoundedDensity, Capability, Density, Model, Sampler
+from pofx.core.named import Named
 from pofx.likelihood import Likelihood
 from pofx.spaces.table import Table
 
@@ -66,6 +69,12 @@ class _Coded(Model):
     def _log_prob_left_out(self) -> Tensor:
         return self.inner._log_prob_left_out() + self.codec.encode(self._training_rows())[1]
 
+    def named(self) -> Named | None:
+        inner = self.inner.named()
+        maps = [_straight(codec) for codec in self.codec.codecs]
+        moves = torch.tensor([move for move in maps if move is not None], dtype=torch.float64)  # [d, 2]
+        return None if inner is None or len(moves) < len(maps) else inner.moved(moves[:, 0], moves[:, 1])
+
     def _marginal(self, names: tuple[str, ...]) -> Model:
         places = self.codec.places(names)
         return coded(self.codec.select(names), self.inner._marginal(places) if places else Nothing())
@@ -102,6 +111,13 @@ def coded(codec: Columns, inner: Model) -> Model:
         Likelihood.NONE: CodedSampler,
     }
     return kinds[min(codec.likelihood, inner.likelihood)](codec, inner)
+
+
+def _straight(codec: ColumnCodec) -> tuple[float, float] | None:
+    """Shift and scale of decoding, where that is all it does."""
+    if isinstance(codec, Affine):
+        return codec.shift, codec.scale
+    return (0.0, 1.0) if isinstance(codec, Same) else None
 
 
 def _lost(codec: Columns) -> frozenset[Capability]:

@@ -26,6 +26,7 @@ import torch
 from torch import Tensor, nn
 
 from pofx.core.batching import in_blocks
+from pofx.core.named import Named
 from pofx.data.frames import as_rows
 from pofx.errors import LikelihoodError, SpaceError
 from pofx.likelihood import Likelihood
@@ -184,6 +185,10 @@ class Model(nn.Module, ABC):
     @abstractmethod
     def _sample(self, n: int, generator: torch.Generator, given: Tensor | None) -> Tensor:
         """`n` outcomes, float64 `[n, *event]`; random only through `generator`."""
+
+    def named(self) -> Named | None:
+        """The law by name, where it is one that closed forms know; None elsewhere."""
+        return None
 
     def _log_prob(self, x: Tensor, given: Tensor | None) -> Tensor:
         raise self._cannot("log_prob")

@@ -115,7 +115,7 @@ def _make(model: Model) -> Cumulative:
         return ClosedCounts(model._cdf, *indexed(inner)) if closed else _summed(model, space, inner)
     if closed:
         return ClosedLine(model._cdf, log_density(model), ends(inner), _draws(model))
-    table, log_mass = tabulate(log_density(model), _first_edges(model, space, inner))
+    table, log_mass = tabulate(log_density(model), first_edges(model, space, inner))
     return _with_atoms(model, space, _Line(table, ends(inner)), math.exp(min(log_mass, 1.0)))
 
 
@@ -138,7 +138,8 @@ class _Line:
         return with_ends(self.panels.ppf(u), u, self.ends)
 
 
-def _first_edges(model: Model, space: Scalar, inner: Scalar) -> Tensor:
+def first_edges(model: Model, space: Scalar, inner: Scalar) -> Tensor:
+    """Where a table of the density of a continuous column may begin: its draws' quantiles, and octaves away from them."""
     draws = _draws(model)
     if isinstance(space, Maybe):
         draws = draws[space.flag(draws) == 0]

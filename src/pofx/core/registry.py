@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Callable
 from importlib.metadata import entry_points
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pofx.core.estimator import Estimator
 from pofx.errors import FitError
@@ -16,6 +17,8 @@ from pofx.errors import FitError
 HOME = "pofx.models"
 _known: dict[str, type[Estimator]] = {}
 _found: list[bool] = []
+Adapter = Callable[[Any], Any]
+_adapters: list[Adapter] = []
 
 E = TypeVar("E", bound=type[Estimator])
 
@@ -24,6 +27,18 @@ def register(estimator: E) -> E:
     """Class decorator: make an estimator known under its `name`."""
     _known[estimator.name] = estimator
     return estimator
+
+
+def adapter(take: Adapter) -> Adapter:
+    """Decorator: let another library's distributions stand wherever a model may. `take` gives None for other things."""
+    _adapters.append(take)
+    return take
+
+
+def adapted(value: Any) -> Any:
+    """What the first adapter that knows `value` makes of it: a model or a named law; None where none does."""
+    estimators()
+    return next((made for take in _adapters if (made := take(value)) is not None), None)
 
 
 def estimators() -> dict[str, type[Estimator]]:

@@ -15,7 +15,7 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from pofx.laws.quadrature import Boxes, integrate
+from pofx.core.quadrature import Boxes, integrate
 from pofx.spaces.base import Scalar
 from pofx.spaces.numeric import Circle, Grid, Integer, Interval, Positive
 from pofx.spaces.symbolic import Category, Constant, Maybe

@@ -17,6 +17,9 @@ import torch
 from torch import Tensor
 
 from pofx.core.contract import Density, Model
+from pofx.core.named import Named
+from pofx.core.registry import adapter
+from pofx.neighbours.names import dirichlet, named_of_scipy
 from pofx.neighbours.scipy_laws import Law, law_from, law_of
 from pofx.neighbours.scipy_records import Record
 from pofx.neighbours.scipy_views import view
@@ -71,6 +74,9 @@ class _LawDensity(Density):
         """None was fitted here."""
         return 0
 
+    def named(self) -> Named | None:
+        return named_of_scipy(self.law.record)
+
     def _log_prob(self, x: Tensor, given: Tensor | None) -> Tensor:
         return _tensor(self.law.log_prob(_array(x)), x)
 
@@ -109,6 +115,15 @@ class HandmadeDensity(_LawDensity):
     def __init__(self, distribution: Any) -> None:
         super().__init__(law_of(distribution))
         self.distribution = distribution
+
+
+@adapter
+def _taken(value: Any) -> Density | Named | None:
+    """SciPy's distributions wherever a model may stand."""
+    kind = type(value)
+    if not kind.__module__.startswith("scipy.stats"):
+        return None
+    return dirichlet(value) or from_scipy(value)
 
 
 def _agree(law: Law, remade: Law) -> bool:

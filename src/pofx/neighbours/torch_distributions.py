@@ -16,7 +16,10 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from pofx.core.contract import Density, Model
+from pofx.core.named import Named
+from pofx.core.registry import adapter
 from pofx.errors import LikelihoodError, SpaceError
+from pofx.neighbours.names import dirichlet, named_of_torch
 from pofx.neighbours.shapes import columns
 from pofx.neighbours.torch_laws import Record, drawing_from, made_from, outcomes, possible, record_of
 from pofx.neighbours.torch_view import ModelDistribution
@@ -118,6 +121,9 @@ class TorchDensity(_TorchLaw):
         super().__init__(made_from(record))
         self.record = record
 
+    def named(self) -> Named | None:
+        return named_of_torch(self.record)
+
 
 class ForeignDensity(_TorchLaw):
     """A distribution of a family that is not listed: it cannot be stored.
@@ -161,3 +167,9 @@ def _has_cdf(distribution: Distribution, trial: Tensor) -> bool:
     except NotImplementedError:
         return False
     return True
+
+
+@adapter
+def _taken(value: Any) -> Density | Named | None:
+    """torch's distributions wherever a model may stand."""
+    return dirichlet(value) or from_torch(value) if isinstance(value, Distribution) else None

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from pofx.core.contract import Density, Model
 from pofx.core.estimator import Estimator
+from pofx.core.named import Named
 from pofx.models.mixture.components import Components, split_columns
 from pofx.models.mixture.gaussian import SCRATCH, Gaussians, Kind
 from pofx.models.mixture.heads import unpack
@@ -80,6 +81,14 @@ class MixtureModel(Density):
     @property
     def free_parameters(self) -> int:
         return self.parts.free_parameters
+
+    def named(self) -> Named | None:
+        if self.widths:
+            return None
+        parts = self.parts
+        block = parts.one_block
+        numbers = {"log_weights": parts.log_weights, "means": block.means, "covariances": block.dense()}
+        return Named("normal mixture", numbers)
 
     def _log_prob(self, x: Tensor, given: Tensor | None) -> Tensor:
         parts, table = self.parts, self._table()

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from pofx.core.coded import Nothing
 from pofx.core.contract import Density, Model
+from pofx.core.named import Named
 from pofx.data.dataset import Data
 from pofx.models.parametric.family import counts
 from pofx.spaces.symbolic import Category
@@ -46,6 +47,9 @@ class CategoricalModel(Density):
     @property
     def free_parameters(self) -> int:
         return max(len(self.log_shares) - 1, 0)
+
+    def named(self) -> Named | None:
+        return Named("categorical", {"log_shares": self.log_shares})
 
     def _log_prob(self, x: Tensor, given: Tensor | None) -> Tensor:
         code = x[:, 0]

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from pofx.core.coded import Nothing
 from pofx.core.contract import Capability, Density, Model
+from pofx.core.named import Named
 from pofx.models.parametric.family import numpy_random
 from pofx.models.parametric.line import LOG_2PI
 from pofx.spaces.table import Table
@@ -123,6 +124,9 @@ class GaussianModel(_Elliptical):
 
     def _like(self, space: Table, mean: Tensor, scatter: Tensor, distance: Tensor, known: int) -> Model:
         return GaussianModel(space, mean, scatter, _count(len(mean)))
+
+    def named(self) -> Named | None:
+        return Named("normal", {"mean": self.mean, "covariance": self.scatter})
 
     def _sample(self, n: int, generator: torch.Generator, given: Tensor | None) -> Tensor:
         return self.mean + self._normals(n, generator)

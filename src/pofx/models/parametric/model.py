@@ -11,6 +11,7 @@ from torch import Tensor
 
 from pofx.core.coded import Nothing
 from pofx.core.contract import Density, Model
+from pofx.core.named import Named, univariate
 from pofx.errors import FitError
 from pofx.models.parametric.families import family_for
 from pofx.models.parametric.family import Frame, Law, inside, numpy_random, placement
@@ -98,6 +99,15 @@ class ParametricModel(Density):
             "n": self.n,
             "tried": [list(entry) for entry in self.tried],
         }
+
+    def named(self) -> Named | None:
+        values = self._of.rescaled(tuple(self.estimates.values()), self._origin, self._width)
+        numbers = dict(zip(self.estimates, values, strict=True))
+        if self._of.frame is Frame.UNIT:
+            numbers |= {"low": self._origin, "high": self._origin + self._width}
+        elif self._of.frame is Frame.COUNT:
+            numbers["low"] = self._origin
+        return univariate(self.family, **numbers)
 
     def _log_prob(self, x: Tensor, given: Tensor | None) -> Tensor:
         u = (x[:, 0] - self._origin) / self._width  # [n]

@@ -1,4 +1,4 @@
-"""Adaptive integration of a density over boxes in any small number of dimensions, all boxes of a level at once.
+"""Adaptive integration of a function over boxes in any small number of dimensions, all boxes of a level at once.
 
 A box is measured by a Gauss-Lobatto rule and again by the same rule on its two halves, in each direction; where the two
 disagree it is cut in the direction in which they disagree most, and so on. Steps and kinks therefore cost only the
