@@ -7,7 +7,6 @@ import math
 import re
 import subprocess
 import sys
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import matplotlib
 import numpy as np
 import pytest
 from scipy import stats
+from tests.unit.html_outline import NASTY, outline
 from tests.unit.report_records import make_records, model_row
 
 from pofx.errors import StoreError
@@ -27,38 +27,6 @@ from pofx.report.ticks import dates, powers, round_numbers
 from pofx.runs.layout import RunFolder
 from pofx.runs.records import ColumnEvidence, ColumnRow, Evidence, Failure, PairEvidence, Rows, Run
 
-VOID = {"meta", "col", "br", "link", "img", "input", "hr"}
-NASTY = "<script>alert('$x$')</script> \"&\" 温度 $"
-
-
-class Outline(HTMLParser):
-    """Checks that tags are nested; gathers identifiers, attributes and text."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.words: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] != "style":
-            self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.words).split())
-
 
 def bare(**changes: Any) -> tuple[Run, Evidence]:
     """Records with next to no pictures, for a test of one part."""
@@ -66,13 +34,6 @@ def bare(**changes: Any) -> tuple[Run, Evidence]:
     nothing |= {"models": (model_row("kde", -1.0, 0.0),), "chosen": "kde"}
     run, evidence = make_records(**{k: v for k, v in {**nothing, **changes}.items() if k != "columns"})
     return run, dataclasses.replace(evidence, columns=changes.get("columns", ()))
-
-
-def outline(page: str) -> Outline:
-    found = Outline()
-    found.feed(page)
-    assert not found.open
-    return found
 
 
 @pytest.fixture(scope="module")

@@ -136,7 +136,7 @@ def _piece(found: Outcomes, pattern: tuple[str, ...], values: Callable[[Tensor],
     return Integral(math.inf if where else float(masses.sum()), left, where)
 
 
-class _known_missing:
+class _KnownMissing:
     """Missing values are NaN, which no box can have: they stand at zero inside, and are put back for the density."""
 
     def __init__(self, low: Tensor, high: Tensor) -> None:

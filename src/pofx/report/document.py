@@ -5,19 +5,17 @@ It reads the torch-free records of a run folder and nothing else. What is too mu
 
 from __future__ import annotations
 
-import functools
 import json
 from collections.abc import Iterable, Sequence
-from importlib.resources import files as resources
 from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
-from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from pofx.report import text, words
 from pofx.report.figures import differences, flat, scores
 from pofx.report.marginals import marginal, overlap
+from pofx.report.page import style, template
 from pofx.report.pairs import pair
 from pofx.runs.files import write_text
 from pofx.runs.layout import RunFolder
@@ -48,12 +46,12 @@ def write_report(folder: RunFolder) -> Path:
 
 def render(run: Run, evidence: Evidence) -> str:
     """The report as one HTML document."""
-    return _template().render(
+    return template("template.html").render(
         run=run,
         evidence=evidence,
         text=text,
         words=words,
-        style=Markup(_resource("style.css")),
+        style=style(),
         title=PurePath(run.source.path).name,
         **_leaderboard(run),
         **_columns(run, evidence),
@@ -63,17 +61,6 @@ def render(run: Run, evidence: Evidence) -> str:
         score_picture=scores(evidence, "scores") if len(evidence.score_edges) > 1 else None,
         recipe_json=_recipes(run),
     )
-
-
-@functools.cache
-def _template() -> Template:
-    page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    page.filters.update(count=text.count, number=text.number, short=text.short, cell=text.value)
-    return page.from_string(_resource("template.html"))
-
-
-def _resource(name: str) -> str:
-    return (resources("pofx.report") / name).read_text(encoding="utf-8")
 
 
 def _leaderboard(run: Run) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
@@ -23,6 +24,7 @@ LABEL = 20  # characters of a label
 FEW = (800, 150)  # with fewer rows than these, bins are twice as wide, and twice again
 ALONE = 0.25  # special values are drawn on a scale that reaches this share at least
 
+Shares = tuple[np.ndarray, np.ndarray]  # in each bin, and the edges of the bins
 Bar = tuple[str, float, float]  # a name, its share of the data, its share of the samples
 
 
@@ -40,8 +42,10 @@ def marginal(column: ColumnEvidence, rows: int, key: str) -> Markup:
     common = percent(overlap(column, rows))
     label = f"{short(column.name, 60)}: held-out rows against samples, {common} in common"
     with drawing(key):
-        figure = _bars(column) if column.kind == "category" else _outline(column, rows)
-        return inline(figure, label)
+        if column.kind == "category":
+            bars = list(zip(column.labels, column.data, column.samples, strict=True))
+            return inline(label_bars(bars, special_of(column.special)), label)
+        return inline(_outline(column, rows), label)
 
 
 def _coarse(column: ColumnEvidence, shares: tuple[float, ...], rows: int) -> tuple[np.ndarray, np.ndarray]:
@@ -56,13 +60,13 @@ def _coarse(column: ColumnEvidence, shares: tuple[float, ...], rows: int) -> tup
 
 def _outline(column: ColumnEvidence, rows: int) -> Figure:
     figure = canvas(WIDTH, HEIGHT)
-    special = _gathered(list(column.special.items()), SPECIAL)
+    special = gathered(special_of(column.special), SPECIAL)
     aside = 14 + 44 * len(special) if special else 6
     axes = panel(figure, left=6, right=aside, top=TOP, bottom=BOTTOM)
     if len(column.edges) > 1:
         _histogram(axes, column, rows)
     if special:
-        _special(panel(figure, left=WIDTH - aside + 14, right=2, top=TOP, bottom=BOTTOM), special)
+        special_bars(panel(figure, left=WIDTH - aside + 14, right=2, top=TOP, bottom=BOTTOM), special)
     return figure
 
 
@@ -77,31 +81,30 @@ def _histogram(axes: Axes, column: ColumnEvidence, rows: int) -> None:
     if common:
         axes.text(1, 1, common, transform=axes.transAxes, ha="right", va="top")
     if column.kind == "counts" and len(column.data) <= LINES:
-        _count_bars(axes, edges, np.array(column.data), np.array(column.samples))
+        count_bars(axes, edges, np.array(column.data), np.array(column.samples))
     else:
-        _steps(axes, column, rows, log_scale)
+        steps(axes, _coarse(column, column.data, rows), (np.array(column.samples), edges), log_scale)
 
 
-def _steps(axes: Axes, column: ColumnEvidence, rows: int, log_scale: bool) -> None:
+def steps(axes: Axes, first: Shares, second: Shares, log_scale: bool) -> None:
     """Outlines whose area is a share: shares over the width of their bins on the scale that is drawn."""
     axes.grid(True, axis="x")
-    (data, wide), fine = _coarse(column, column.data, rows), np.array(column.edges)
-    widths, fine_widths = (np.diff(np.log(edges) if log_scale else edges) for edges in (wide, fine))
-    data, samples = data / widths, np.array(column.samples) / fine_widths
+    (data, wide), (samples, fine) = first, second
+    data, samples = (share / np.diff(np.log(at) if log_scale else at) for share, at in (first, second))
     axes.stairs(data, wide, fill=True, color=DATA, alpha=0.22, linewidth=0)
     axes.stairs(data, wide, color=DATA, linewidth=1.2, baseline=None)
     axes.stairs(samples, fine, color=MODEL, linewidth=1.6, baseline=None)
     axes.set_ylim(0, max(data.max(), samples.max(), 1e-300) * 1.06)
 
 
-def _count_bars(axes: Axes, edges: np.ndarray, data: np.ndarray, samples: np.ndarray) -> None:
+def count_bars(axes: Axes, edges: np.ndarray, data: np.ndarray, samples: np.ndarray) -> None:
     middle, width = (edges[:-1] + edges[1:]) / 2, np.diff(edges) * 0.4
     axes.bar(middle - width / 2, data, width, color=DATA, alpha=0.75)
     axes.bar(middle + width / 2, samples, width, color=MODEL, alpha=0.85)
     axes.set_ylim(0, max(data.max(), samples.max(), 1e-300) * 1.06)
 
 
-def _special(axes: Axes, special: list[Bar]) -> None:
+def special_bars(axes: Axes, special: list[Bar]) -> None:
     """Missing values and atoms as shares of all rows: data in the first line of figures, samples in the second."""
     highest = max(ALONE, *(max(d, s) for _, d, s in special))
     for place, (_, d, s) in enumerate(special):
@@ -126,11 +129,9 @@ def _remark(
     axes.annotate(words, spot, away, textcoords="offset points", ha=side, color=colour, size=10)
 
 
-def _bars(column: ColumnEvidence) -> Figure:
+def label_bars(bars: list[Bar], special: list[Bar]) -> Figure:
     """Horizontal pairs of bars, special values below a gap."""
-    shares = zip(column.data, column.samples, strict=True)
-    bars = _gathered(list(zip(column.labels, shares, strict=True)), BARS)
-    special = _gathered(list(column.special.items()), SPECIAL)
+    bars, special = gathered(bars, BARS), gathered(special, SPECIAL)
     both = [*bars, *special]
     places = [*range(len(bars)), *(len(bars) + 0.5 + k for k in range(len(special)))]
     names = [short(name, LABEL) for name, _, _ in both]
@@ -156,11 +157,16 @@ def _bars(column: ColumnEvidence) -> Figure:
     return figure
 
 
-def _gathered(items: list[tuple[str, tuple[float, float]]], most: int) -> list[Bar]:
+def special_of(shares: Mapping[str, tuple[float, float]]) -> list[Bar]:
+    """Missing values and atoms as bars."""
+    return [(name, first, second) for name, (first, second) in shares.items()]
+
+
+def gathered(items: list[Bar], most: int) -> list[Bar]:
     """The largest `most` in their order, the others as one."""
-    ranked = sorted(range(len(items)), key=lambda k: -sum(items[k][1]))
-    kept, left = (ranked, []) if len(items) <= most else (ranked[:most], ranked[most:])
-    found: list[Bar] = [(items[k][0], *items[k][1]) for k in sorted(kept)]
-    if left:
-        found.append((f"{len(left)} others", sum(items[k][1][0] for k in left), sum(items[k][1][1] for k in left)))
-    return found
+    if len(items) <= most:
+        return items
+    ranked = sorted(range(len(items)), key=lambda k: -sum(items[k][1:]))
+    left = [items[k] for k in ranked[most:]]
+    rest = (f"{len(left)} others", sum(first for _, first, _ in left), sum(second for _, _, second in left))
+    return [*(items[k] for k in sorted(ranked[:most])), rest]

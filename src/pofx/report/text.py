@@ -77,8 +77,41 @@ def ratio(nats: float) -> str:
         value = math.exp(nats)
         return f"{value:.2g}" if value < 100 else f"{float(f'{value:.3g}'):,.0f}"
     whole = round(power) if power > 100 else math.floor(power)
-    digits = str(whole).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    return f"10{digits}" if power > 100 else f"{10 ** (power % 1):.1g} × 10{digits}"
+    return ten_to(whole) if power > 100 else f"{10 ** (power % 1):.1g} × {ten_to(whole)}"
+
+
+def ten_to(power: int) -> str:
+    """A power of ten: `10¹⁷`."""
+    return "10" + str(power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """A number to so many digits, however small or large it is.
+
+    >>> significant(0.04567), significant(-1234.5), significant(2.34e-9), significant(math.inf)
+    ('0.0457', '−1,234', '2.34 × 10⁻⁹', '∞')
+    """
+    if not math.isfinite(value):
+        return "−∞" if value < 0 else "∞"
+    mantissa, power = f"{value:.{digits - 1}e}".split("e")
+    if value == 0 or -5 < int(power) < 9:
+        return number(value, max(0, digits - 1 - int(power)) if value else 0)
+    return f"{mantissa} × {ten_to(int(power))}".replace("-", "−")
+
+
+def measured(value: float | None, error: float | None, nature: str) -> str:
+    """A measured number with its error; a bound with the side it is on; null is infinite.
+
+    >>> measured(0.4321, 0.012, "Monte Carlo"), measured(0.4321, 0.012, "lower bound"), measured(None, None, "")
+    ('0.432 ± 0.012', '≥ 0.432 ± 0.012', '∞')
+    """
+    side = {"upper bound": "≤ ", "lower bound": "≥ "}.get(nature, "")
+    if value is None or not error:
+        return side + significant(math.inf if value is None else value)
+    places = max(0, 1 - math.floor(math.log10(error)))
+    if places > 7 or max(abs(value), error) >= 1e9:
+        return f"{side}{significant(value)} ± {significant(error, 2)}"
+    return side + plus_minus(value, error, places)
 
 
 def p_value(p: float) -> str:

@@ -1,4 +1,4 @@
-"""Where things lie in a run folder, and how its records are read and written."""
+"""Where things lie in a folder of a run or of a comparison, and how the records are read and written."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pofx.errors import StoreError
+from pofx.runs.comparison import Comparison
 from pofx.runs.files import write_text
 from pofx.runs.records import Evidence, Run, from_json, to_json
 
@@ -37,25 +38,49 @@ class RunFolder:
 
     def write(self, record: Run | Evidence) -> None:
         """Write a record, aside and then moved into place."""
-        name = "run.json" if isinstance(record, Run) else "evidence.json"
-        self.path.mkdir(parents=True, exist_ok=True)
-        write_text(self.path / name, dumps(to_json(record)))
+        _write(self.path, "run.json" if isinstance(record, Run) else "evidence.json", record)
 
     def _read(self, kind: type[R], name: str) -> R:
-        where = str(self.path / name)
-        try:
-            document = json.loads((self.path / name).read_text(encoding="utf-8"))
-        except (FileNotFoundError, NotADirectoryError):
-            raise self._absent(name) from None
-        except (ValueError, OSError) as error:
-            raise StoreError("the record is damaged", got=str(error)[:120], remedy="fit again", where=where) from None
-        return from_json(kind, document, where)
+        return _read(kind, self.path / name, what="run", make="make one: pofx fit FILE", again="fit again")
 
-    def _absent(self, name: str) -> StoreError:
-        what = "this is not a run folder" if self.path.exists() else "there is no such run"
-        return StoreError(what, got=f"no {name}", remedy="make one: pofx fit FILE", where=str(self.path))
+
+class ComparisonFolder:
+    """A comparison's folder on disk: `comparison.json`, `report.html`."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report.html"
+
+    def read(self) -> Comparison:
+        """The comparison's record; raises `StoreError` where there is none, or it is damaged or newer."""
+        path = self.path / "comparison.json"
+        return _read(Comparison, path, what="comparison", make="make one: pofx compare A B", again="compare again")
+
+    def write(self, record: Comparison) -> None:
+        """Write the record, aside and then moved into place."""
+        _write(self.path, "comparison.json", record)
 
 
 def dumps(document: Any) -> str:
     """JSON with one document, no NaN, non-ASCII kept."""
     return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _write(folder: Path, name: str, record: Any) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / name, dumps(to_json(record)))
+
+
+def _read(kind: type[R], path: Path, *, what: str, make: str, again: str) -> R:
+    """A record of `kind`; `what` the folder should be, and the remedies: how to make one, how to repair it."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        absent = f"this is not a {what} folder" if path.parent.exists() else f"there is no such {what}"
+        raise StoreError(absent, got=f"no {path.name}", remedy=make, where=str(path.parent)) from None
+    except (ValueError, OSError) as error:
+        raise StoreError("the record is damaged", got=str(error)[:120], remedy=again, where=str(path)) from None
+    return from_json(kind, document, str(path), again=again)

@@ -207,14 +207,14 @@ def to_json(record: Any) -> dict[str, Any]:
     return document
 
 
-def from_json(kind: type[T], document: Any, where: str) -> T:
-    """A record from plain JSON values; a document of another shape raises `StoreError`."""
+def from_json(kind: type[T], document: Any, where: str, *, again: str = "fit again") -> T:
+    """A record from plain JSON values; a document of another shape raises `StoreError`, with `again` as its remedy."""
     try:
         newer = int(document.get("format", FORMAT)) > FORMAT
         if not newer:
             return _build(kind, document)  # type: ignore[no-any-return]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise StoreError("the record is damaged", got=str(error)[:120], remedy="fit again", where=where) from None
+        raise StoreError("the record is damaged", got=str(error)[:120], remedy=again, where=where) from None
     raise StoreError(
         "the run was written by a newer version",
         got=f"format {document['format']}",
