@@ -21,6 +21,7 @@ VERBS = {
     "fit": "fit models to a data file, choose the best, write a run folder and its report",
     "score": "log-probability and surprise of each row of a file under a run's model",
     "sample": "new rows from a run's model",
+    "compare": "how far apart two files, or a run and a file, are: drift with p-values, and a report",
     "report": "write a run's report again, as one HTML file",
     "models": "what models there are, what they accept and what they can do",
     "doctor": "run the laws on a model: Check / Passed / Why",

@@ -111,7 +111,7 @@ class _Watched:
         log_m, ratio = self._values(rows)
         bad = torch.isinf(ratio) & (log_m > -700.0)
         if self.infinite is None and bool(bad.any()):
-            self.infinite = rows[bad][0]
+            self.infinite = rows[bad][log_m[bad].argmax()]  # where it matters most
         product = torch.exp(log_m) * torch.where(torch.isfinite(ratio), ratio, torch.zeros_like(ratio))
         return torch.where(torch.isfinite(product), product, torch.zeros_like(product))
 
@@ -162,12 +162,25 @@ def _diverges(masses: Tensor, low: Tensor, high: Tensor, table: Table) -> str:
     order = torch.argsort(middle)
     level = torch.cumsum(size[order], 0) / whole
     centre = middle[order][int((level < 0.5).sum())]
-    for side, distance in (("lower", centre - middle), ("upper", middle - centre)):
-        octave = torch.floor(torch.log2(distance.max() / distance.clamp(min=1e-300)))  # 0 is the farthest
-        last, before = (float(size[(distance > 0) & (octave == k)].sum()) for k in (0, 1))
+    space = inner_space(table.spaces[j])
+    assert isinstance(space, Scalar)
+    for side, end in zip(("lower", "upper"), ends(space), strict=True):
+        octave = _octaves(middle, float(centre), end, side == "lower")
+        last, before = (float(size[octave == k].sum()) for k in (0, 1))
         if last > NEGLIGIBLE * whole and last > STAYS * before:
             return f"in the {side} tail of '{table.names[j]}', where it keeps growing"
     return ""
+
+
+def _octaves(middle: Tensor, centre: float, end: float, lower: bool) -> Tensor:
+    """How many octaves each box is from the farthest one: away from the centre, or towards a finite end, `[m]`."""
+    mine = middle < centre if lower else middle > centre
+    distance = (middle - (end if math.isfinite(end) else centre)).abs().clamp(min=1e-307)
+    octave = torch.floor(torch.log2(distance))
+    if not bool(mine.any()):
+        return torch.full_like(octave, torch.inf)
+    octave = octave - octave[mine].min() if math.isfinite(end) else octave[mine].max() - octave
+    return torch.where(mine, octave, torch.full_like(octave, torch.inf))
 
 
 # Where the outcomes are ----------------------------------------------------------------------------------------------

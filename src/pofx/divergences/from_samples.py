@@ -1,0 +1,89 @@
+"""Ways to answer from two samples of a table, draws of a model among them: which estimator suits the columns."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from torch import Tensor
+
+from pofx.divergences.estimate import Estimate
+from pofx.divergences.matching import carrier
+from pofx.divergences.parted import (
+    by_cells,
+    by_chain,
+    by_points,
+    is_sparse,
+    parted,
+    refuse_weights,
+    weights_of,
+)
+from pofx.divergences.question import Question
+from pofx.errors import PofxError
+from pofx.rng import split
+from pofx.spaces.table import Table
+
+SAMPLES = 10_000  # draws that stand for a model where a sample is needed
+MANY_COLUMNS = 8  # beyond, neighbours are too far away to tell a density from
+
+
+def frequencies(ask: Question) -> Estimate | None:
+    """Relative frequencies, where every column is counted."""
+    table, p, q = samples(ask)
+    parts = parted(table, p, q)
+    if not parts.is_counted:
+        return None
+    found = by_cells(parts, ask.measure.cells, weights_of(ask.p.data), weights_of(ask.q.data))
+    return _sampled(ask, found)
+
+
+def neighbours(ask: Question) -> Estimate | None:
+    """Nearest neighbours; KL of mixed tables by the chain rule."""
+    refuse_weights(ask.p.data, ask.q.data)
+    table, p, q = samples(ask)
+    parts = parted(table, p, q)
+    if parts.is_counted:
+        return None
+    if ask.measure.bounded and not parts.is_continuous:
+        found = by_chain(parts, ask.measure.cells, ask.measure.points, ask.null, ask.seed)
+        return None if found is None else _sampled(ask, found)
+    return _sampled(ask, by_points(parts, ask.measure.points, ask.null, ask.seed))
+
+
+def classifier(ask: Question) -> Estimate | None:
+    """What a classifier can tell apart: a lower bound, at any number and kind of columns."""
+    if ask.measure.classified is None:
+        return None
+    refuse_weights(ask.p.data, ask.q.data)
+    table, p, q = samples(ask)
+    return _sampled(ask, ask.measure.classified(table, p, q, ask.seed))
+
+
+def from_samples(ask: Question) -> Estimate | None:
+    """The estimator from samples that suits the columns: frequencies, neighbours, else a classifier."""
+    if ask.p.law is not None or ask.q.law is not None:
+        return None
+    table, p, q = samples(ask)
+    parts = parted(table, p, q)
+    if parts.is_counted and not (is_sparse(parts) and ask.measure.classified):
+        return frequencies(ask)
+    thin = parts.is_counted or len(table.names) > MANY_COLUMNS
+    return (None if thin else neighbours(ask)) or classifier(ask) or neighbours(ask)
+
+
+def samples(ask: Question) -> tuple[Table, Tensor, Tensor]:
+    """Rows of both in P's table; draws where a side is a model."""
+    table = ask.p.space or ask.q.space
+    if table is None or ask.q.space is None or ask.p.space is None:
+        raise PofxError("a law that only has a name cannot be sampled here", remedy="compare it within its own family")
+    n = ask.draws or max([SAMPLES, *(len(side.data) for side in (ask.p, ask.q) if side.data is not None)])
+    p = ask.p.rows(n, split(ask.seed, "P"))
+    q = carrier(ask.q.space, table)(ask.q.rows(n, split(ask.seed, "Q")))
+    return table, p, q
+
+
+def _sampled(ask: Question, found: Estimate) -> Estimate:
+    drawn = [side.label for side in (ask.p, ask.q) if side.model is not None]
+    note = found.note
+    if drawn:
+        note = "; ".join([f"draws stand for {' and '.join(drawn)}", *([note] if note else [])])
+    return replace(found, direction=ask.direction, name=ask.functional.name, note=note)
