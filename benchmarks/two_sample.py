@@ -3,10 +3,10 @@
     python benchmarks/two_sample.py                      # 10^5 points each: some minutes
     python benchmarks/two_sample.py --rows 5000          # a quick look
 
-scipy and scikit-learn have no blocked energy distance nor MMD; the peer is what a user would write with them: loops over
-blocks of `cdist`, `pairwise_distances_chunked` and `rbf_kernel`, at the same block size, with the halves of the symmetric
-sums saved for the peer too. All peers run at a smaller size; the fastest there runs at the full one. Ours runs three
-ways: exact sums (like for like), as it comes (`mmd.PAIRS`), and, for the energy distance, on a line, against
+scipy and scikit-learn have no blocked energy distance nor MMD; the peer is what a user would write with them: loops
+over blocks of `cdist`, `pairwise_distances_chunked` and `rbf_kernel`, at the same block size, with the halves of the
+symmetric sums saved for the peer too. All peers run at a smaller size; the fastest there runs at the full one. Ours
+runs three ways: exact sums (like for like), as it comes (`mmd.PAIRS`), and, for the energy distance, on a line, against
 scipy.stats.energy_distance. Every run is a process of its own, so that its peak memory is its own; "extra" is the peak
 resident size less that before the call. Writes benchmarks/results/two_sample.json.
 """

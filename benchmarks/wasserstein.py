@@ -4,8 +4,8 @@
 
 Like for like: the same float64 arrays, unsorted, in the same process, one after the other in turns; the median of the
 turns. scipy's `wasserstein_distance` has order one only; POT is asked by both `wasserstein_1d` and `emd2_1d` (which for
-order two has the cost `sqeuclidean`), and the faster counts. Two times of ours: the number alone, as the peers give, and
-the whole `Estimate` with its standard error. Ours sorts in two threads; the peers get the same machine.
+order two has the cost `sqeuclidean`), and the faster counts. Two times of ours: the number alone, as the peers give,
+and the whole `Estimate` with its standard error. Ours sorts in two threads; the peers get the same machine.
 Writes benchmarks/results/wasserstein.json.
 """
 

@@ -8,7 +8,7 @@ from pofx.divergences.estimate import Nature
 from pofx.errors import SpaceError
 
 TRUTH = {"JS": 0.11142148, "TV": 0.38292492, "KL": 0.5}  # N(0, 1) against N(1, 1)
-QUICK = Trees(iterations=60, rate=0.15)
+QUICK = Trees(iterations=40, rate=0.2)
 
 
 def judged(shift, seed, n=400, m=300):
@@ -17,7 +17,7 @@ def judged(shift, seed, n=400, m=300):
 
 
 def test_bounds_come_near_the_truth_from_below():
-    tests = [judged(1.0, seed) for seed in range(4)]
+    tests = [judged(1.0, seed) for seed in range(3)]
     for bound in (js_lower_bound, tv_lower_bound, kl_lower_bound):
         found = [bound(t) for t in tests]
         truth = TRUTH[found[0].name]
@@ -29,12 +29,12 @@ def test_bounds_come_near_the_truth_from_below():
 
 
 def test_equal_laws_give_almost_nothing():
-    tests = [judged(0.0, seed) for seed in range(6)]
+    tests = [judged(0.0, seed) for seed in range(4)]
     for bound in (js_lower_bound, tv_lower_bound, kl_lower_bound):
         assert sum(bound(t).value > 2.5 * bound(t).std_error for t in tests) == 0
         assert all(bound(t).value >= 0 for t in tests)
     assert np.mean([js_lower_bound(t).value for t in tests]) < 0.005
-    assert sum(t.p_value < 0.05 for t in tests) <= 2
+    assert sum(t.p_value < 0.05 for t in tests) <= 1
 
 
 def test_labels_missing_values_and_uneven_sizes():

@@ -55,13 +55,13 @@ def test_blocks_change_nothing(unbiased):
         assert cut.std_error == pytest.approx(whole.std_error, abs=1e-12)
 
 
-@pytest.mark.parametrize("pairs", [10**9, 5_000])
+@pytest.mark.parametrize("pairs", [10**9, 6_500])
 def test_unbiased_with_an_honest_error(pairs):
     found = [mmd_squared(*pair(n=120, m=100, seed=s), Gaussian(1.0), pairs=pairs, seed=s) for s in range(150)]
     values = np.array([e.value for e in found])
     assert abs(values.mean() - CONSTANT) < 4 * values.std() / np.sqrt(len(values))
     assert np.mean([e.std_error for e in found]) == pytest.approx(values.std(), rel=0.25)
-    assert ("blocks of rows" in found[0].method) == (pairs == 5_000)
+    assert ("blocks of rows" in found[0].method) == (pairs == 6_500)
 
 
 def test_weights_are_repeated_rows_in_the_biased_form():
@@ -83,3 +83,10 @@ def test_bandwidth_follows_the_units_and_survives_one_repeated_point():
 def test_the_same_law_is_zero_up_to_its_error():
     same = mmd_squared(*pair(shift=0.0, n=1500, m=1000, d=3))
     assert abs(same.value) < 4 * same.std_error
+
+
+def test_a_small_sample_against_a_very_large_one_keeps_the_cost():
+    x, y = pair(n=4000, m=60)
+    found = mmd_squared(x, y, Gaussian(1.0), pairs=100_000)
+    assert "of 572 and 60 rows chosen at random" in found.method and "2 blocks" in found.method
+    assert abs(found.value - CONSTANT) < 4 * found.std_error

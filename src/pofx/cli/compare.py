@@ -62,16 +62,14 @@ def _tell(record: Any, console: Console) -> None:
         if names:
             console.say(f"only in {part}: {', '.join(names)}")
     console.say()
-    rows = [
-        [m.name, m.direction, _value(m), m.units, _number(m.null), _p(m.p_value), m.nature] for m in record.measures
-    ]
-    console.table(["measure", "", "value", "units", "two halves of A", "p", "is"], rows, right={2, 4, 5})
+    rows = [[f"{m.name} ({m.direction})", _value(m), _number(m.null), _p(m.p_value)] for m in record.measures]
+    console.table(["whole rows", "value", "halves of A", "p"], rows, right={2, 3})
     console.say()
     rows = [
-        ["*" if c.drifted else "", c.name, c.measure, _value(c), c.units, _number(c.null), _p(c.p_value)]
+        ["*" if c.drifted else "", c.name, f"{c.measure} {_value(c)}", _number(c.null), _p(c.p_value)]
         for c in record.columns
     ]
-    console.table(["", "column", "measure", "value", "units", "two halves of A", "p, corrected"], rows, right={3, 5, 6})
+    console.table(["", "column", "value", "halves of A", "p, corrected"], rows, right={3, 4})
     for note in record.notes:
         console.say(note)
 
@@ -81,7 +79,7 @@ def _value(measure: Any) -> str:
     if measure.value is None:
         return "inf"
     error = "" if measure.std_error is None else f" +- {measure.std_error:.2g}"
-    return f"{sign}{measure.value:.4g}{error}"
+    return f"{sign}{measure.value:.4g}{error} {measure.units}".rstrip()
 
 
 def _number(value: float | None) -> str:

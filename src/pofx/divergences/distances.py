@@ -17,7 +17,7 @@ from pofx.divergences import classified, energy, mmd
 from pofx.divergences.classifier import ClassifierTest
 from pofx.divergences.coordinates import Coordinates, Scale, is_plain
 from pofx.divergences.estimate import Estimate
-from pofx.divergences.matching import ARRAYS, carrier
+from pofx.divergences.matching import ARRAYS, carrier, same_places
 from pofx.divergences.sides import Side, two
 from pofx.divergences.transport.bures import bures_wasserstein
 from pofx.divergences.transport.circle import wasserstein_circle
@@ -242,7 +242,7 @@ def _normal(a: Side, b: Side, order: float) -> Estimate | None:
     p, q = a.named, b.named
     if order != 2 or p is None or q is None or (p.family, q.family) != ("normal", "normal") or p.through or q.through:
         return None
-    if p["mean"].shape != q["mean"].shape:
+    if p["mean"].shape != q["mean"].shape or (a.space and b.space and not same_places(a.space, b.space)):
         return None
     numbers = (law[key].numpy() for law in (p, q) for key in ("mean", "covariance"))
     return replace(bures_wasserstein(*numbers), direction="P, Q")

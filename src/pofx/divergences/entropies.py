@@ -21,6 +21,7 @@ from pofx.divergences.closed_forms import closed_entropy, closed_kl, title
 from pofx.divergences.coordinates import half_steps
 from pofx.divergences.estimate import Estimate, Nature
 from pofx.divergences.integrals import outcomes, total
+from pofx.divergences.matching import same_places
 from pofx.divergences.nearest import entropy as nearest
 from pofx.divergences.nearest import information
 from pofx.divergences.parted import cells, parted, refuse_weights
@@ -73,7 +74,11 @@ def cross_entropy(
     a, b = two(p, q, p_weights=p_weights, q_weights=q_weights)
     if a.named is not None and b.named is not None:
         own, away = closed_entropy(a.named), closed_kl(a.named, b.named)
-        if own is not None and away is not None and a.space == b.space:
+        if (
+            own is not None
+            and away is not None
+            and (a.space is None or b.space is None or same_places(a.space, b.space))
+        ):
             return _told(own + away, Nature.CLOSED_FORM, f"closed form, {title(a.named)}", direction="P, Q")
     if b.data is not None:
         return _against_sample(a, b, draws, seed)
@@ -147,7 +152,8 @@ def _under_model(p: Side, q: Side, draws: int, seed: int, name: str = "H", direc
     nature = Nature.UPPER_BOUND if bounded else Nature.MONTE_CARLO
     method = f"mean over the {len(rows):,} rows of {p.label}" if p.data is not None else f"mean over draws of {p.label}"
     error = None if math.isnan(found.std_error) else found.std_error
-    return Estimate(found.value, error, nature, method, "nats", direction, found.draws, name=name, note=found.note)
+    draws_said = None if p.data is not None else found.draws
+    return Estimate(found.value, error, nature, method, "nats", direction, draws_said, name=name, note=found.note)
 
 
 def _weighted(terms: Tensor, weights: Tensor) -> monte_carlo.Average:

@@ -13,7 +13,7 @@ from pofx.divergences import monte_carlo
 from pofx.divergences.closed_forms import title
 from pofx.divergences.estimate import Estimate, Nature
 from pofx.divergences.integrals import Integral, outcomes, total
-from pofx.divergences.matching import carrier
+from pofx.divergences.matching import carrier, same_places
 from pofx.divergences.question import Question
 from pofx.divergences.sides import Side, scorer
 from pofx.errors import LikelihoodError
@@ -28,6 +28,8 @@ def closed_form(ask: Question) -> Estimate | None:
     """The formula of the pair."""
     p, q = ask.p.named, ask.q.named
     if p is None or q is None or (ask.p.space != ask.q.space and "categorical" in (p.family, q.family)):
+        return None
+    if ask.p.space is not None and ask.q.space is not None and not same_places(ask.p.space, ask.q.space):
         return None
     value = ask.measure.closed(p, q)
     if value is None:

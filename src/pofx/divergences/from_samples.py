@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from torch import Tensor
@@ -12,6 +13,7 @@ from pofx.divergences.parted import (
     by_cells,
     by_chain,
     by_points,
+    halves,
     is_sparse,
     parted,
     refuse_weights,
@@ -23,6 +25,8 @@ from pofx.rng import split
 from pofx.spaces.table import Table
 
 SAMPLES = 10_000  # draws that stand for a model where a sample is needed
+SOME_COLUMNS = 5  # from here on the bias of neighbours is a good part of the value
+MANY_NOTE = "biased in so many columns: read it against the two halves"
 MANY_COLUMNS = 8  # beyond, neighbours are too far away to tell a density from
 
 
@@ -33,6 +37,9 @@ def frequencies(ask: Question) -> Estimate | None:
     if not parts.is_counted:
         return None
     found = by_cells(parts, ask.measure.cells, weights_of(ask.p.data), weights_of(ask.q.data))
+    if ask.null and weights_of(ask.p.data) is None and len(p) > 1:
+        between = by_cells(parted(table, *halves(p, ask.seed)), ask.measure.cells, None, None)
+        found = replace(found, null=between.value if math.isfinite(between.value) else None)
     return _sampled(ask, found)
 
 
@@ -83,7 +90,7 @@ def samples(ask: Question) -> tuple[Table, Tensor, Tensor]:
 
 def _sampled(ask: Question, found: Estimate) -> Estimate:
     drawn = [side.label for side in (ask.p, ask.q) if side.model is not None]
-    note = found.note
-    if drawn:
-        note = "; ".join([f"draws stand for {' and '.join(drawn)}", *([note] if note else [])])
+    told = [f"draws stand for {' and '.join(drawn)}"] if drawn else []
+    told += [MANY_NOTE] if "nearest neighbours" in found.method and len(ask.table().names) >= SOME_COLUMNS else []
+    note = "; ".join([*told, *([found.note] if found.note else [])])
     return replace(found, direction=ask.direction, name=ask.functional.name, note=note)

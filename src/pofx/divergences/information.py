@@ -145,8 +145,8 @@ def _from_power(order: float, final: Any) -> Any:
     return closed
 
 
-def _points_hellinger(x: Any, y: Any, *, steps: Any, null: bool, seed: int) -> Estimate:
-    return _root(ratio.hellinger_squared(x, y, steps=steps, null=null, seed=seed))
+def _points_hellinger(x: Any, y: Any, **options: Any) -> Estimate:
+    return _root(ratio.hellinger_squared(x, y, **options))
 
 
 def _root(found: Estimate) -> Estimate:
@@ -182,7 +182,7 @@ def _renyi(order: float) -> Measure:
         pointwise.renyi(order),
         _from_power(order, lambda v: v / (order - 1)),
         lambda p, q: plug_in.renyi(p, q, order),
-        lambda x, y, *, steps, null, seed: ratio.renyi(x, y, order, steps=steps, null=null, seed=seed),
+        lambda x, y, **options: ratio.renyi(x, y, order, **options),
     )
 
 
@@ -191,5 +191,5 @@ def _alpha(order: float) -> Measure:
         pointwise.alpha(order),
         _from_power(order, lambda v: math.expm1(v) / (order * (order - 1))),
         lambda p, q: plug_in.alpha_divergence(p, q, order),
-        lambda x, y, *, steps, null, seed: ratio.alpha_divergence(x, y, order, steps=steps, null=null, seed=seed),
+        lambda x, y, **options: ratio.alpha_divergence(x, y, order, **options),
     )

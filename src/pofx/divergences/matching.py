@@ -19,6 +19,11 @@ from pofx.spaces.table import Layout, Table
 ARRAYS: tuple[Layout, ...] = ("numpy", "torch", "vector")  # layouts whose columns have made-up names
 
 
+def same_places(p: Table, q: Table) -> bool:
+    """Whether matching columns stand at the same places."""
+    return matching_columns(p, q) == list(range(len(p.names)))
+
+
 def carrier(source: Table, target: Table) -> Callable[[Tensor], Tensor]:
     """Rows of one table as rows of a matching one: columns in the other's order, labels by the other's codes."""
     if source == target:

@@ -9,8 +9,9 @@ neither will do, a classifier's lower bound (`pofx.divergences.classifier`).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -35,10 +36,7 @@ class FromCells(Protocol):
     def __call__(self, p: plug_in.Cells, q: plug_in.Cells) -> Estimate: ...
 
 
-class FromPoints(Protocol):
-    """A measure of two samples of points by their neighbours."""
-
-    def __call__(self, x: Any, y: Any, *, steps: Any, null: bool, seed: int) -> Estimate: ...
+FromPoints = Callable[..., Estimate]  # (x [n, d], y [m, d], *, steps, null, seed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +88,7 @@ def by_points(parts: Parted, measure: FromPoints, null: bool, seed: int) -> Esti
         x, y = parts.p.numpy(), parts.q.numpy()
         return measure(x, y, steps=half_steps(parts.table), null=null, seed=seed)
     place = Coordinates.of(parts.table, parts.p, parts.q)
-    return measure(place(parts.p), place(parts.q), steps=None, null=null, seed=seed)
+    return measure(place(parts.p), place(parts.q), steps=None, white=False, null=null, seed=seed)
 
 
 def by_chain(parts: Parted, of_cells: FromCells, of_points: FromPoints, null: bool, seed: int) -> Estimate | None:
@@ -175,8 +173,8 @@ def _key(space: Scalar, x: Tensor, flags: bool) -> Tensor:
 
 
 def _called(table: Table, row: Tensor, columns: tuple[int, ...]) -> str:
-    shown = [f"{table.names[j]} = {table.spaces[j].show_series(row[j : j + 1]).to_list()[0]}" for j in columns[:4]]
-    return ", ".join(shown)
+    shown = [(table.names[j], table.spaces[j].show_series(row[j : j + 1]).to_list()[0]) for j in columns[:4]]
+    return ", ".join(f"{name} = {'missing' if value is None else value}" for name, value in shown)
 
 
 def _flagged(space: Scalar, x: Tensor) -> Tensor:

@@ -7,8 +7,8 @@ dependence between columns (Phipson & Smyth 2010). No normality, no asymptotics.
 Jointly: energy distance, or the largest standardised maximum mean discrepancy over several bandwidths (one p-value, in
 the spirit of Schrab et al. 2023), from a matrix of at most `POOLED` rows. Per column: the two-sample Anderson-Darling
 statistic on mid-ranks (Scholz & Stephens 1987, JASA 82) for numbers, which a change of units or a logarithm leaves as
-it is; chi-square on counts for labels; and the share of missing values, where any is missing. One permutation serves all
-columns; the corrected p-values are the step-down max-T of Westfall & Young (1993) over all of them. The smallest
+it is; chi-square on counts for labels; and the share of missing values, where any is missing. One permutation serves
+all columns; the corrected p-values are the step-down max-T of Westfall & Young (1993) over all of them. The smallest
 possible p-value is 1 / (B + 1) at any number of columns. Cost: O(B N D) after one sort a column; at most `ROWS` rows of
 each sample, chosen at random above.
 """
@@ -112,7 +112,7 @@ def _discrepancies(matrix: torch.Tensor, labels: torch.Tensor, n: int, m: int) -
     sums = matrix.sum(1)
     xy = sums @ labels - xx
     yy = sums.sum() - xx - 2 * xy
-    return (xx / (n * (n - 1)) + yy / (m * (m - 1)) - 2 * xy / (n * m)).numpy()  # type: ignore[no-any-return]
+    return (xx / (n * (n - 1)) + yy / (m * (m - 1)) - 2 * xy / (n * m)).numpy()
 
 
 def column_tests(
@@ -188,7 +188,9 @@ class _Column:
         off -= n / total * self.place
         squares = np.square(off, out=off) @ self.weight
         both = n[:, 0] * (total - n[:, 0])
-        return np.divide(squares * total, both, out=np.zeros(len(labels)), where=both > 0)
+        result = np.zeros(len(labels))
+        np.divide(squares * total, both, out=result, where=both > 0)
+        return result
 
 
 def _permuted(
@@ -222,9 +224,9 @@ def _standardised(statistics: np.ndarray) -> np.ndarray:
     """Less their mean, over their standard deviation: the truth counts as one labelling, so the level is exact."""
     spread = statistics.std(1, keepdims=True)
     centred = statistics - statistics.mean(1, keepdims=True)
-    return np.divide(
-        centred, spread, out=np.zeros_like(centred), where=spread > SLACK * np.abs(statistics).max(1, keepdims=True)
-    )
+    result = np.zeros(statistics.shape)
+    np.divide(centred, spread, out=result, where=spread > SLACK * np.abs(statistics).max(1, keepdims=True))
+    return result
 
 
 def _p_values(statistics: np.ndarray) -> np.ndarray:

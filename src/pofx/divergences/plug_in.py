@@ -53,7 +53,7 @@ def exact(probabilities: ArrayLike, labels: Sequence[object] = ()) -> Cells:
     if abs(total - 1) > TOLERANCE:
         raise PofxError(
             "the probabilities do not sum to one", got=f"a sum of {total:.12g}", expected="1",
-            remedy="divide by the sum if that is what you mean, or use counted(...) for counts",
+            remedy="divide by the sum if that is what you mean, or use counts(...) for counts",
         )  # fmt: skip
     return Cells(p, None, tuple(map(str, labels)))
 

@@ -8,7 +8,7 @@ matched by name, and by place where an array, which has no names, is involved.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -93,8 +93,17 @@ def two(p: Any, q: Any, *, p_weights: Any = None, q_weights: Any = None, labels:
     assert isinstance(first, Side)
     assert isinstance(second, Side)
     if first.space is not None and second.space is not None:
-        matching_columns(first.space, second.space)
+        second = _in_order(second, [second.space.names[k] for k in matching_columns(first.space, second.space)])
     return first, second
+
+
+def _in_order(side: Side, names: list[str]) -> Side:
+    """A model with its columns in this order, so that a formula meets the same column at the same place."""
+    model, space = side.model, side.space
+    if model is None or space is None or list(space.names) == names or "marginal" not in model.capabilities:
+        return side
+    turned = model.marginal(names)
+    return replace(side, model=turned, space=_table(turned.space))
 
 
 def scorer(side: Side, source: Table) -> Scorer:

@@ -16,12 +16,16 @@ BINS = 40
 BARS = 60  # different counts drawn one by one
 
 
-def column_evidence(name: str, space: Scalar, data: Tensor, samples: Tensor, *, seed: int) -> ColumnEvidence:
+def column_evidence(
+    name: str, space: Scalar, data: Tensor, samples: Tensor, *, seed: int, bins: int = BINS
+) -> ColumnEvidence:
     """Shares of data and samples bin by bin.
 
     Args:
         name, space: the column.
         data, samples: its held-out values `[n]` and the model's `[m]`, in the space's tensor form.
+        seed: of the ranks of tied values.
+        bins: of a continuous column.
     """
     inner = inner_space(space)
     if isinstance(inner, Constant):
@@ -36,7 +40,7 @@ def column_evidence(name: str, space: Scalar, data: Tensor, samples: Tensor, *, 
     edges = _count_edges(inner, d, s) if counted else None
     kind = "counts" if edges is not None else "continuous"
     if edges is None:
-        edges = _edges(inner, d, s)
+        edges = _edges(inner, d, s, bins)
     return ColumnEvidence(
         name,
         kind,
@@ -98,9 +102,9 @@ def _is_geometric(space: Scalar, data: np.ndarray) -> bool:
     return isinstance(space, Positive) and len(data) > 0 and bool(data.max() > 30 * np.median(data))
 
 
-def _edges(space: Scalar, data: np.ndarray, samples: np.ndarray) -> np.ndarray:
+def _edges(space: Scalar, data: np.ndarray, samples: np.ndarray, bins: int) -> np.ndarray:
     if isinstance(space, Circle):
-        return np.linspace(space.origin, space.origin + space.period, BINS + 1)
+        return np.linspace(space.origin, space.origin + space.period, bins + 1)
     both = np.concatenate([data, samples])
     if not len(both):
         return np.array([0.0, 1.0])
@@ -109,16 +113,16 @@ def _edges(space: Scalar, data: np.ndarray, samples: np.ndarray) -> np.ndarray:
     if not high > low:
         low, high = low - abs(low) * 1e-3 - 1e-12, high + abs(high) * 1e-3 + 1e-12
     if _is_geometric(space, data):
-        return np.geomspace(low, high, BINS + 1)
-    return _whole_steps(space, low, high)
+        return np.geomspace(low, high, bins + 1)
+    return _whole_steps(space, low, high, bins)
 
 
-def _whole_steps(space: Scalar, low: float, high: float) -> np.ndarray:
+def _whole_steps(space: Scalar, low: float, high: float, bins: int) -> np.ndarray:
     """Bins a whole number of rounding steps wide, so that rounding makes no comb."""
     step = getattr(space, "resolution", None)
-    width = (high - low) / BINS
+    width = (high - low) / bins
     if not step or width > 20 * step:
-        return np.linspace(low, high, BINS + 1)
+        return np.linspace(low, high, bins + 1)
     width = step * max(1, np.ceil(width / step))
     edges: np.ndarray = low - step / 2 + width * np.arange(int(np.ceil((high - low + step) / width)) + 1)
     return edges

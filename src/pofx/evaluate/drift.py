@@ -24,15 +24,6 @@ GRID = 200  # places where the distribution functions are drawn
 LEVELS = 41  # quantiles of the transport plan
 MOST = 20_000  # rows that neighbour estimates look at
 
-NAMES = {
-    "KL": "kl",
-    "JS": "js",
-    "TV": "tv",
-    "H": "cross_entropy",
-    "energy distance": "energy",
-    "MMD^2": "mmd",
-}
-
 
 def measure_of(
     found: Estimate, name: str, *, direction: str = "", p_value: float | None = None, null: float | None = None
@@ -40,7 +31,7 @@ def measure_of(
     """An estimate as a record: infinite is null with a note, and A and B instead of P and Q."""
     finite = math.isfinite(found.value)
     said = direction or found.direction.replace("P", "A").replace("Q", "B")
-    note = found.note if finite else f"infinite {found.note}".strip()
+    note = found.note if finite else found.note if found.note.startswith("infinite") else f"infinite {found.note}".strip()
     error = found.std_error if found.std_error is not None and math.isfinite(found.std_error) else None
     between = found.null if null is None else null
     between = between if between is not None and math.isfinite(between) else None
@@ -134,7 +125,7 @@ def _flag_counts(space: Maybe, x: Tensor) -> list[float]:
 
 
 def _picture(name: str, space: Scalar, a: Tensor, b: Tensor, measures: Sequence[Measure], seed: int) -> ColumnPicture:
-    bins = column_evidence(name, space, a, b, seed=seed)
+    bins = column_evidence(name, space, a, b, seed=seed, bins=_bins(min(len(a), len(b))))
     shares_a, shares_b = np.array(bins.data), np.array(bins.samples)
     drawn: dict[str, tuple[float, ...]] = {}
     if bins.kind != "category":
@@ -145,6 +136,11 @@ def _picture(name: str, space: Scalar, a: Tensor, b: Tensor, measures: Sequence[
         bins.kind, bins.data, bins.samples, bins.edges, bins.labels, bins.log_scale, bins.is_date, bins.special,
         integrand=_integrand(shares_a, shares_b), **drawn,
     )  # fmt: skip
+
+
+def _bins(n: int) -> int:
+    """So few that a bin without rows is a finding and not chance: Rice's rule, 8 to 40."""
+    return int(min(max(round(2 * n ** (1 / 3)), 8), 40))
 
 
 def _values(space: Scalar, x: Tensor) -> np.ndarray:

@@ -5,8 +5,10 @@ Wang, Kulkarni and Verdu, "Divergence estimation for multidimensional densities 
 neighbour in x and in y. No density is fitted and no grid laid. The value may be negative when P and Q are near each
 other, and is left so: cut at zero it would be biased just where one looks.
 
-Limits: where P and Q differ the bias falls only as n^(-1/d) or so; from about 10 columns on read the value against its
-`null`, not as so many nats. Rows on repeated values: where both samples repeat a value, its counts are compared; where
+Limits: where P and Q differ the bias falls only as n^(-1/d) or so, and the standard error does not cover it. Measured
+with 5000 rows each, a shift worth 0.5 nats: 0.50 in 1 column, 0.40 in 5, 0.36 in 10, 0.30 in 20; a widening overshoots
+instead (0.62 for 0.30 in 10). From 5 columns on read the value against its `null`, not as so many nats.
+Rows on repeated values: where both samples repeat a value, its counts are compared; where
 one does, its ball reaches past them. O(n log n + m log m) in few columns.
 
 The standard error has two parts: the spread of the rows' terms over x, and how unequally they lean on the rows of y

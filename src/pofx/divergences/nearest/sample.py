@@ -135,6 +135,11 @@ class Whitening:
         return np.ascontiguousarray(z.T)
 
 
+def unscaled(d: int) -> Whitening:
+    """The map that changes nothing."""
+    return Whitening(np.zeros(d), np.ones(d), np.eye(d))
+
+
 def whitening(*samples: Array) -> Whitening:
     """The map for pooled samples, each `[n_i, d]`."""
     pooled = np.concatenate(samples)

@@ -3,7 +3,8 @@
     OT_eps(P, Q) = min over plans of <cost, plan> + eps KL(plan || P x Q)
     S_eps(P, Q)  = OT_eps(P, Q) - OT_eps(P, P) / 2 - OT_eps(Q, Q) / 2
 
-Cuturi (2013); debiasing Feydy et al. (2019); epsilon-scaling Schmitzer (2019); over-relaxation Thibault et al. (2021).
+Cuturi (2013); debiasing Feydy et al. (2019); epsilon-scaling Schmitzer (2019); over-relaxation Thibault et al. (2021);
+small problems are finished by Newton steps.
 A plan is believed only after its marginals were measured: plain Sinkhorn at a small epsilon underflows and calls zero
 mass a plan. Epsilon is in the units of the cost |x - y|^order.
 
@@ -23,6 +24,7 @@ from torch import Tensor
 from pofx.divergences.estimate import Estimate, Nature
 from pofx.divergences.transport.line import share_variance
 from pofx.divergences.transport.masses import Array, Ranks, both_points, check_order, repetitions, shares, uniform_or
+from pofx.divergences.transport.newton import MOST_POINTS, newton
 from pofx.divergences.transport.plan import BUDGET, Plan, marginal_error
 from pofx.divergences.transport.softmin import Costs
 from pofx.errors import PofxError
@@ -31,6 +33,7 @@ TOLERANCE = 1e-7  # L1 error of the marginals
 ITERATIONS = 20_000
 WARM_UP = 10  # iterations at each epsilon on the way down
 DROPPED = 1e-10  # share of a row's mass that entries left out of the triplets may hold
+COARSE = 1e-3  # marginal error at which the next epsilon may begin
 RELAXED = 1.8  # over-relaxation at the last epsilon
 CHECKED = 50  # iterations between looks at whether over-relaxation helps
 
@@ -136,12 +139,16 @@ def _solve(
     weight, other = torch.from_numpy(u), torch.from_numpy(v)
     log_u, log_v = weight.log(), other.log()
     f, g = torch.zeros(len(x), dtype=torch.float64), torch.zeros(len(y), dtype=torch.float64)
+    small = keep and max(len(x), len(y)) <= MOST_POINTS
     count = 0
     for step in _steps(there.most(), epsilon):
         for _ in range(WARM_UP):
             f = there.softmin(g, log_v, step)
             g = back.softmin(f, log_u, step)
             count += 1
+        if small:
+            f = newton(there, back, f, weight, other, step, tolerance / 4 if step == epsilon else COARSE)
+            g = back.softmin(f, log_u, step)
     relaxed, before, columns_off = RELAXED, math.inf, 0.0
     while count < iterations:
         fresh = there.softmin(g, log_v, epsilon)

@@ -14,13 +14,14 @@ from __future__ import annotations
 import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from pofx.divergences.estimate import Estimate, Nature
 from pofx.divergences.transport.masses import Array, Ranks, check_order, column, repetitions, shares, uniform_or
-from pofx.divergences.transport.staircase import even_staircase, staircase
+from pofx.divergences.transport.staircase import even_staircase, levels, staircase
 from pofx.rng import numpy_generator, split
 
 THREADED = 20_000  # points from which a second thread pays
@@ -80,7 +81,28 @@ def order_name(p: float) -> str:
 
 def line_distance(x: Array, y: Array, p: float = 1.0, u: Array | None = None, v: Array | None = None) -> float:
     """The number alone, of checked samples `[n]`, `[m]` and shares that sum to one or None."""
-    return paired_distance(pair(x, y, u, v), p)
+    if (u is None and v is None) or p == math.inf:
+        return paired_distance(pair(x, y, u, v), p)
+    (x, u), (y, v) = _in_two((x, u), (y, v))
+    a, b = levels(uniform_or(u, len(x))), levels(uniform_or(v, len(y)))
+    scale = 1.0 if p == 1 else max(abs(float(x[0] - y[-1])), abs(float(x[-1] - y[0]))) or 1.0
+    with ThreadPoolExecutor(1) as pool:
+        later = pool.submit(_half, y, b, x, a, p, scale, "right")
+        total = _half(x, a, y, b, p, scale, "left") + later.result()
+    return float(scale * max(total, 0.0) ** (1 / p))
+
+
+def _half(x: Array, a: Array, y: Array, b: Array, p: float, scale: float, side: Literal["left", "right"]) -> float:
+    """The part of the integral over the steps that end at a level of x; no merged list of levels is made."""
+    before = np.searchsorted(b, a, side)  # how many levels of y lie before
+    begins = np.concatenate([[0.0], b])[before]
+    np.maximum(begins[1:], a[:-1], out=begins[1:])
+    moves = x - y[np.minimum(before, len(y) - 1, out=before)]
+    np.abs(moves, out=moves)
+    if p != 1:
+        moves /= scale
+        moves = moves * moves if p == 2 else moves**p
+    return float((a - begins) @ moves)
 
 
 def pair(x: Array, y: Array, u: Array | None = None, v: Array | None = None) -> Paired:

@@ -29,22 +29,22 @@ def even_staircase(n: int, m: int) -> Staircase:
     ends = np.arange(1, n + 1, dtype=np.int64) * m
     is_x = _marked(n, m, (ends - 1) // n)
     left, right = _ranks(is_x, n, m)
-    levels = np.where(is_x, (left + 1) * m, (right + 1) * n)
-    return Staircase(left, right, np.diff(levels, prepend=0) / (float(n) * m))
+    merged = np.where(is_x, (left + 1) * m, (right + 1) * n)
+    return Staircase(left, right, np.diff(merged, prepend=0) / (float(n) * m))
 
 
 def staircase(x_shares: Array, y_shares: Array) -> Staircase:
     """Any weights, in the order of the sorted points; each sums to one."""
     n, m = len(x_shares), len(y_shares)
-    u, v = _levels(x_shares), _levels(y_shares)
+    u, v = levels(x_shares), levels(y_shares)
     is_x = _marked(n, m, np.searchsorted(v, u))
     left, right = _ranks(is_x, n, m)
-    levels = np.empty(n + m)
-    levels[is_x], levels[~is_x] = u, v
-    return Staircase(left, right, np.diff(levels, prepend=0.0))
+    merged = np.where(is_x, u[left], v[right])
+    return Staircase(left, right, np.diff(merged, prepend=0.0))
 
 
-def _levels(shares: Array) -> Array:
+def levels(shares: Array) -> Array:
+    """Cumulative shares, the last of them one."""
     summed = np.cumsum(shares)
     summed /= summed[-1]
     return np.asarray(summed)
