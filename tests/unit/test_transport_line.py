@@ -194,7 +194,7 @@ def test_laws_of_normals(m1, s1, m2, s2, order, true):
 
 def test_laws_with_jumps_and_gaps():
     poisson = wasserstein_laws(law(st.poisson(3).ppf), law(st.poisson(5).ppf))
-    assert poisson.value == pytest.approx(2.0, rel=1e-8)  # stochastically ordered: the difference of the means
+    assert poisson.value == pytest.approx(2.0, rel=1e-7)  # stochastically ordered: the difference of the means
     scales = wasserstein_laws(law(st.expon(scale=1).ppf), law(st.expon(scale=3).ppf), order=2)
     assert scales.value == pytest.approx(math.sqrt(8), rel=1e-7)
     gap = wasserstein_laws(law(lambda u: np.where(u < 1 / 3, u, u + 100)), law(lambda u: u))

@@ -139,7 +139,7 @@ class _Line:
 
 
 def first_edges(model: Model, space: Scalar, inner: Scalar) -> Tensor:
-    """Where a table of the density of a continuous column may begin: its draws' quantiles, and octaves away from them."""
+    """Where a table of the density of a continuous column may begin: quantiles of its draws, and octaves beyond."""
     draws = _draws(model)
     if isinstance(space, Maybe):
         draws = draws[space.flag(draws) == 0]

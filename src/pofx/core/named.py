@@ -19,9 +19,10 @@ class Named:
     """A named law.
 
     Args:
-        family: `normal` (mean `[d]`, covariance `[d, d]`), `gamma` (shape, scale), `beta` (a, b, low, high),
-            `normal mixture` (log_weights `[K]`, means `[K, d]`, covariances `[K, d, d]`), `dirichlet` (concentration `[K]`), `laplace`, `cauchy` (location, scale), `weibull` (shape, scale),
-            `poisson` (mean, low), `categorical` (log_shares `[K]`).
+        family: `normal` (mean `[d]`, covariance `[d, d]`), `normal mixture` (log_weights `[K]`, means `[K, d]`,
+            covariances `[K, d, d]`), `gamma` (shape, scale), `beta` (a, b, low, high), `dirichlet` (concentration
+            `[K]`), `laplace`, `cauchy` (location, scale), `weibull` (shape, scale), `poisson` (mean, low),
+            `categorical` (log_shares `[K]`).
         parameters: name to float64 tensor.
         through: `log` where log x has the named law, `inverse` where 1 / x has; empty where x itself has.
         title: what a person calls it, where that is not the family: `exponential`.

@@ -245,7 +245,8 @@ def _edges(models: list[Model], spaces: list[Scalar], j: int, seed: int) -> Tens
         outside = far[(far < levels[0]) | (far > levels[-1])]
         near_end = torch.tensor([e for e in ends(inner) if math.isfinite(e)], dtype=torch.float64)
         parts.append(torch.cat([levels, _thinned(outside, levels), near_end]))
-    return torch.unique(torch.cat(parts))
+    edges: Tensor = torch.unique(torch.cat(parts))
+    return edges
 
 
 def _thinned(outside: Tensor, levels: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ import polars as pl
 import torch
 from torch import Tensor
 
-from pofx.errors import SpaceError
+from pofx.errors import LikelihoodError, SpaceError
 from pofx.spaces.base import Measure, Scalar
 from pofx.spaces.symbolic import Category, inner_space
 from pofx.spaces.table import Layout, Table
@@ -22,6 +22,21 @@ ARRAYS: tuple[Layout, ...] = ("numpy", "torch", "vector")  # layouts whose colum
 def same_places(p: Table, q: Table) -> bool:
     """Whether matching columns stand at the same places."""
     return matching_columns(p, q) == list(range(len(p.names)))
+
+
+def refuse_other_labels(p: Table, q: Table) -> None:
+    """Two models must know the same labels: what one calls "any other" has parts that the other tells apart."""
+    for j, k in enumerate(matching_columns(p, q)):
+        mine, other = inner_space(p.spaces[j]), inner_space(q.spaces[k])
+        if isinstance(mine, Category) and isinstance(other, Category):
+            only = set(map(str, mine.labels)) ^ set(map(str, other.labels))
+            if only:
+                raise LikelihoodError(
+                    "the two models know different labels, so their probabilities cannot be compared one by one",
+                    got=f"known to one only: {', '.join(sorted(only)[:6])}",
+                    remedy="fit both to rows that have all labels, or compare samples: method='plug in' or 'nearest'",
+                    where=f"column '{p.names[j]}'",
+                )
 
 
 def carrier(source: Table, target: Table) -> Callable[[Tensor], Tensor]:

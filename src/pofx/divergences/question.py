@@ -10,6 +10,7 @@ from torch import Tensor
 from pofx.core.contract import Model
 from pofx.core.named import Named
 from pofx.divergences.estimate import Estimate, Nature
+from pofx.divergences.matching import refuse_other_labels
 from pofx.divergences.parted import (
     FromCells,
     FromPoints,
@@ -83,6 +84,8 @@ class Question:
             return None
         assert models[0] is not None
         assert models[1] is not None
+        if self.p.space is not None and self.q.space is not None:
+            refuse_other_labels(self.p.space, self.q.space)
         return models[0], models[1]
 
 

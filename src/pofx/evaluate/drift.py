@@ -31,7 +31,9 @@ def measure_of(
     """An estimate as a record: infinite is null with a note, and A and B instead of P and Q."""
     finite = math.isfinite(found.value)
     said = direction or found.direction.replace("P", "A").replace("Q", "B")
-    note = found.note if finite else found.note if found.note.startswith("infinite") else f"infinite {found.note}".strip()
+    note = found.note
+    if not finite and not note.startswith("infinite"):
+        note = f"infinite {note}".strip()
     error = found.std_error if found.std_error is not None and math.isfinite(found.std_error) else None
     between = found.null if null is None else null
     between = between if between is not None and math.isfinite(between) else None

@@ -14,7 +14,6 @@ from __future__ import annotations
 import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -87,17 +86,20 @@ def line_distance(x: Array, y: Array, p: float = 1.0, u: Array | None = None, v:
     a, b = levels(uniform_or(u, len(x))), levels(uniform_or(v, len(y)))
     scale = 1.0 if p == 1 else max(abs(float(x[0] - y[-1])), abs(float(x[-1] - y[0]))) or 1.0
     with ThreadPoolExecutor(1) as pool:
-        later = pool.submit(_half, y, b, x, a, p, scale, "right")
-        total = _half(x, a, y, b, p, scale, "left") + later.result()
+        cut = len(a) // 2
+        high = pool.submit(np.searchsorted, b, a[cut:])
+        before = np.concatenate([np.searchsorted(b, a[:cut]), high.result()])  # how many levels of y lie below each x's
+        later = pool.submit(_half, x, a, y, b, before, p, scale)
+        passed = np.cumsum(np.bincount(before, minlength=len(b) + 1)[:-1])  # and of x, at or below each y's
+        total = _half(y, b, x, a, passed, p, scale) + later.result()
     return float(scale * max(total, 0.0) ** (1 / p))
 
 
-def _half(x: Array, a: Array, y: Array, b: Array, p: float, scale: float, side: Literal["left", "right"]) -> float:
+def _half(x: Array, a: Array, y: Array, b: Array, before: Ranks, p: float, scale: float) -> float:
     """The part of the integral over the steps that end at a level of x; no merged list of levels is made."""
-    before = np.searchsorted(b, a, side)  # how many levels of y lie before
     begins = np.concatenate([[0.0], b])[before]
     np.maximum(begins[1:], a[:-1], out=begins[1:])
-    moves = x - y[np.minimum(before, len(y) - 1, out=before)]
+    moves = x - y[np.minimum(before, len(y) - 1)]
     np.abs(moves, out=moves)
     if p != 1:
         moves /= scale
