@@ -22,6 +22,7 @@ VERBS = {
     "score": "log-probability and surprise of each row of a file under a run's model",
     "sample": "new rows from a run's model",
     "compare": "how far apart two files, or a run and a file, are: drift with p-values, and a report",
+    "watch": "rows in the order they came: at which one is a drift certain, with a lifelong false-alarm rate",
     "report": "write a run's report again, as one HTML file",
     "models": "what models there are, what they accept and what they can do",
     "doctor": "run the laws on a model: Check / Passed / Why",

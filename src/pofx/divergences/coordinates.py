@@ -54,7 +54,7 @@ class Coordinates:
         columns: list[Tensor] = []
         for j, space in enumerate(self.table.spaces):
             columns += self._column(space, rows[:, j], j)
-        return torch.stack(columns, 1).numpy() if columns else np.zeros((len(rows), 0))
+        return torch.stack(columns, 1).numpy() if columns else np.zeros((len(rows), 1))  # all one point
 
     def _column(self, space: Scalar, x: Tensor, j: int) -> list[Tensor]:
         inner = inner_space(space)

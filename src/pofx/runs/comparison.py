@@ -140,3 +140,17 @@ class Comparison:
     created: str = ""
     versions: dict[str, str] = field(default_factory=dict)
     format: int = FORMAT
+
+    def __str__(self) -> str:
+        lines = [self.verdict.text]
+        lines += [f"  {m.name}({m.direction}): {_told(m.value, m.units)}" for m in self.measures]
+        lines += [
+            f"{'*' if c.drifted else ' '} {c.name}: {c.measure} {_told(c.value, c.units)}, p = {c.p_value:.3g}"
+            for c in self.columns
+            if c.p_value is not None
+        ]
+        return "\n".join(lines)
+
+
+def _told(value: float | None, units: str) -> str:
+    return f"{'infinite' if value is None else f'{value:.4g}'} {units}".rstrip()
