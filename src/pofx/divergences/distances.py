@@ -25,6 +25,7 @@ from pofx.divergences.transport.dispatch import wasserstein_points
 from pofx.divergences.transport.entropic import entropic_plan, sinkhorn_divergence
 from pofx.divergences.transport.exact import exact_plan
 from pofx.divergences.transport.laws import Law, law_of_model, law_of_sample, wasserstein_laws
+from pofx.divergences.transport.line import wasserstein_line
 from pofx.divergences.transport.monotone import monotone_plan
 from pofx.divergences.transport.plan import Plan
 from pofx.divergences.transport.sliced import max_sliced_wasserstein
@@ -75,8 +76,10 @@ def wasserstein(
     >>> wasserstein([0.0, 1.0, 3.0], [5.0, 6.0, 8.0]).value
     5.0
     """
-    a, b = two(p, q, p_weights=p_weights, q_weights=q_weights)
     name = method.lower().replace("-", " ").replace("_", " ")
+    if name in ("auto", "line") and _is_line(p) and _is_line(q):  # nothing to infer
+        return wasserstein_line(p, q, order=order, x_weights=p_weights, y_weights=q_weights, null=null, seed=seed)
+    a, b = two(p, q, p_weights=p_weights, q_weights=q_weights)
     if name in ("auto", "closed form") and (found := _normal(a, b, order)) is not None:
         return found
     if name == "closed form":
@@ -233,6 +236,17 @@ def _halves(x: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _epsilon(at: Points, order: float, seed: int) -> float:
     return 0.05 * float(max(mmd.median_distance(at.x, at.y, seed=seed), 1e-300) ** order)
+
+
+def _is_line(value: Any) -> bool:
+    """Whether this is a vector of numbers, with nothing missing."""
+    return (
+        isinstance(value, np.ndarray)
+        and value.ndim == 1
+        and value.dtype.kind in "iuf"
+        and len(value) > 0
+        and bool(np.isfinite(value).all())
+    )
 
 
 # One column ----------------------------------------------------------------------------------------------------------
