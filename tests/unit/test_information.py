@@ -134,6 +134,19 @@ def test_columns_are_matched_by_name_whatever_their_order() -> None:
     assert pofx.kl(a, b).value == pytest.approx(pofx.kl(a, b.select("small", "large")).value)
 
 
+def test_a_sample_and_a_model_use_the_models_own_scores() -> None:
+    x = np.random.default_rng(12).normal(size=4000)
+    found = pofx.kl(x, st.norm(1, 1))
+    assert "mean surprise under Q" in found.method
+    assert found.std_error is not None
+    assert abs(found.value - 0.5) < 4 * found.std_error
+    counted = np.random.default_rng(13).poisson(3, size=4000)
+    assert pofx.kl(counted, st.poisson(4)).value == pytest.approx(3 * math.log(3 / 4) + 1, abs=0.02)
+    outside = pofx.kl(np.r_[x, 0.5], st.uniform(0, 1))
+    assert math.isinf(outside.value)
+    assert "infinite for" in outside.note
+
+
 def test_labels_are_matched_by_name_whatever_their_codes() -> None:
     a, b = pl.DataFrame({"c": ["x"] * 30 + ["y"] * 70}), pl.DataFrame({"c": ["y"] * 50 + ["z"] * 50})
     p, q = (pofx.Independent().fit(frame) for frame in (a, b))
@@ -274,6 +287,9 @@ def test_weights() -> None:
     for bad in (-weights, weights[:5], np.zeros(50), weights * np.nan):
         with pytest.raises(PofxError, match="weights"):
             pofx.wasserstein(x, y, p_weights=bad)
+    assert pofx.kl(x, y, p_weights=weights).value == pytest.approx(pofx.kl(x, y).value, abs=0.3)
+    with pytest.raises(PofxError, match="takes no weights"):
+        pofx.js(x, y, p_weights=weights)
     with pytest.raises(PofxError, match="weights belong to a plain sample"):
         pofx.kl(st.norm(0, 1), x, p_weights=weights)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+import torch
 from torch import Tensor
 
 from pofx.likelihood import Likelihood
@@ -31,8 +32,11 @@ class Codec(ABC):
     def target(self) -> Space: ...
 
     @abstractmethod
-    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """`x` `[n, *source.event_shape]` to `z` `[n, *target.event_shape]` and log_volume `[n]`, float64."""
+    def encode(self, x: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+        """`x` `[n, *source.event_shape]` to `z` `[n, *target.event_shape]` and log_volume `[n]`, float64.
+
+        An exact codec needs no generator and leaves it alone; a random one refuses to do without.
+        """
 
     @abstractmethod
     def decode(self, z: Tensor) -> Tensor:

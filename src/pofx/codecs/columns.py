@@ -35,7 +35,7 @@ class Columns(Codec):
                 spaces.append(space)
         return Table(tuple(names), tuple(spaces), "torch")
 
-    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def encode(self, x: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         z: list[Tensor] = []
         volume = x.new_zeros(len(x))
         for j, codec in enumerate(self.codecs):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pofx.codecs.base import ColumnCodec
+from pofx.codecs.base import Codec, ColumnCodec
 from pofx.codecs.columns import Columns
 from pofx.codecs.scalar import Affine, Same
 from pofx.core.contract import BoundedDensity, Capability, Density, Model, Sampler
@@ -40,9 +40,9 @@ class Nothing(Density):
 
 
 class _Coded(Model):
-    """What the three kinds below share. `capabilities` are the inner model's that survive a per-column codec."""
+    """What the three kinds below share. `capabilities` are the inner model's that survive the codec."""
 
-    def __init__(self, codec: Columns, inner: Model) -> None:
+    def __init__(self, codec: Codec, inner: Model) -> None:
         super().__init__(codec.source, inner.given_space)
         self.codec = codec
         self.inner = inner
@@ -60,8 +60,10 @@ class _Coded(Model):
         return self.inner._log_prob(z, given) + log_volume
 
     def _log_weight(self, x: Tensor, given: Tensor | None, generator: torch.Generator) -> Tensor:
-        z, log_volume = self.codec.encode(x)
-        return self.inner._log_weight(z, given, generator) + log_volume
+        z, log_volume = self.codec.encode(x, generator)
+        exact = self.inner.likelihood is Likelihood.EXACT  # then only the codec makes it a bound
+        score = self.inner._log_prob(z, given) if exact else self.inner._log_weight(z, given, generator)
+        return score + log_volume
 
     def _training_rows(self) -> Tensor:
         return self.codec.decode(self.inner._training_rows())
@@ -70,22 +72,31 @@ class _Coded(Model):
         return self.inner._log_prob_left_out() + self.codec.encode(self._training_rows())[1]
 
     def named(self) -> Named | None:
+        if not isinstance(self.codec, Columns):
+            return None
         inner = self.inner.named()
         maps = [_straight(codec) for codec in self.codec.codecs]
         moves = torch.tensor([move for move in maps if move is not None], dtype=torch.float64)  # [d, 2]
         return None if inner is None or len(moves) < len(maps) else inner.moved(moves[:, 0], moves[:, 1])
 
+    @property
+    def _columns(self) -> Columns:
+        """The codec where it is one of a table; the capabilities see to it that no other is asked."""
+        assert isinstance(self.codec, Columns)
+        return self.codec
+
     def _marginal(self, names: tuple[str, ...]) -> Model:
-        places = self.codec.places(names)
-        return coded(self.codec.select(names), self.inner._marginal(places) if places else Nothing())
+        places = self._columns.places(names)
+        return coded(self._columns.select(names), self.inner._marginal(places) if places else Nothing())
 
     def _condition(self, names: tuple[str, ...], values: Tensor) -> Model:
-        rest = tuple(name for name in self.codec.table.names if name not in names)
-        known = self.codec.select(names)
+        codec = self._columns
+        rest = tuple(name for name in codec.table.names if name not in names)
+        known = codec.select(names)
         row = known.encode(values[None])[0][0]
         places = known.places(names)
         inner = self.inner._condition(places, row) if places else self.inner
-        return coded(self.codec.select(rest), inner if self.codec.places(rest) else Nothing())
+        return coded(codec.select(rest), inner if codec.places(rest) else Nothing())
 
     def _cdf(self, x: Tensor) -> Tensor:
         return self.inner._cdf(self.codec.encode(x[:, None])[0][:, 0])
@@ -103,7 +114,7 @@ class CodedSampler(_Coded, Sampler):
     """A sampler behind a codec."""
 
 
-def coded(codec: Columns, inner: Model) -> Model:
+def coded(codec: Codec, inner: Model) -> Model:
     """The model in the codec's source space, of the right kind."""
     kinds: dict[Likelihood, type[_Coded]] = {
         Likelihood.EXACT: CodedDensity,
@@ -120,7 +131,11 @@ def _straight(codec: ColumnCodec) -> tuple[float, float] | None:
     return (0.0, 1.0) if isinstance(codec, Same) else None
 
 
-def _lost(codec: Columns) -> frozenset[Capability]:
-    """A closed-form cdf survives only where one column makes one column, monotonically."""
+def _lost(codec: Codec) -> frozenset[Capability]:
+    """A closed-form cdf survives only where one column makes one column, monotonically; parts only where parts are."""
+    if not isinstance(codec, Columns):
+        return frozenset(
+            {"cdf", "marginal", "condition"} | ({"left_out"} if codec.likelihood < Likelihood.EXACT else set())
+        )
     monotone = len(codec.codecs) == 1 and codec.widths == [1]
     return frozenset() if monotone else frozenset({"cdf"})

@@ -8,14 +8,16 @@ from typing import Any, ClassVar, final
 
 import torch
 
+from pofx.codecs.base import Codec
 from pofx.codecs.choose import choose
 from pofx.codecs.columns import Columns
+from pofx.codecs.whole import Whole
 from pofx.core.coded import coded
 from pofx.core.contract import Capability, Model
 from pofx.data.dataset import Data
 from pofx.data.infer import as_data
 from pofx.errors import FitError, SpaceError
-from pofx.spaces.base import Scalar, Space
+from pofx.spaces.base import Space
 from pofx.spaces.table import Table
 from pofx.training.plan import Plan
 from pofx.training.recorder import SILENT, Recorder
@@ -27,8 +29,8 @@ class Estimator(ABC):
 
     name: ClassVar[str]
     """What the command line and the leaderboard call it."""
-    accepts: ClassVar[tuple[type[Scalar], ...]]
-    """Scalar spaces that `_fit` takes as they are; other columns are brought to these by a codec."""
+    accepts: ClassVar[tuple[type[Space], ...]]
+    """Spaces that `_fit` takes as they are; other columns are brought to these by a codec."""
     capabilities: ClassVar[frozenset[Capability]] = frozenset()
     """What its models can do; the same set as the model class declares, plus `weights` and `missing` where true."""
     standardise: ClassVar[bool] = True
@@ -70,13 +72,15 @@ class Estimator(ABC):
         train = encode(codec, data)
         held = None if validation is None else encode(codec, as_data(validation, space=data.space))
         model = self._fit(train, validation=held, plan=plan, seed=seed, start=start, recorder=recorder)
-        return model if codec.is_identity and model.space == data.space else coded(codec, model)
+        if not isinstance(codec, Columns) or (codec.is_identity and model.space == data.space):
+            return model
+        return coded(codec, model)
 
     @final
-    def codec(self, data: Data) -> Columns:
+    def codec(self, data: Data) -> Codec:
         """The map from the data's space to what `_fit` takes; raises where there is none, or the rows do not do."""
         if not isinstance(data.space, Table):
-            raise SpaceError(f"{self.name} models tables", got=data.space.describe(), expected="rows and columns")
+            return self._whole(data)
         self._check(data)
         codec = choose(
             data.space, data.values, self.accepts, self.name, standardise=self.standardise, weights=data.weights
@@ -87,6 +91,13 @@ class Estimator(ABC):
         if self.columns is not None and width != self.columns:
             raise FitError(f"{self.name} takes {self.columns} column", got=f"{width}", remedy="select one column")
         return codec
+
+    def _whole(self, data: Data) -> Whole:
+        """Outcomes that are no rows of columns, for an estimator that takes them as they are."""
+        if type(data.space) not in self.accepts:
+            raise SpaceError(f"{self.name} does not model this", got=data.space.describe(), expected="rows and columns")
+        self._check(data)
+        return Whole(data.space)
 
     def settled(self, model: Model) -> Estimator:
         """This recipe with what `fit` chose for `model` written in, so that a second fit need not choose again.
@@ -117,7 +128,7 @@ class Estimator(ABC):
         """Fit to coded rows: a `Table` of accepted spaces, values float64 `[n, d]`; return a model on that space."""
 
 
-def encode(codec: Columns, data: Data) -> Data:
+def encode(codec: Codec, data: Data) -> Data:
     """The data in the codec's target space; rows outside the source space are dropped (they have probability zero)."""
     inside = data.space.contains(data.values)
     kept = data if bool(inside.all()) else data.rows(inside.nonzero()[:, 0])

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import replace
 
 from torch import Tensor
 
-from pofx.divergences.estimate import Estimate
+from pofx.data.dataset import Data
+from pofx.divergences.entropies import cross_entropy, entropy
+from pofx.divergences.estimate import Estimate, Nature
 from pofx.divergences.matching import carrier
 from pofx.divergences.parted import (
+    FEW,
+    FromPoints,
     by_cells,
     by_chain,
     by_points,
@@ -21,6 +26,7 @@ from pofx.divergences.parted import (
 )
 from pofx.divergences.question import Question
 from pofx.errors import PofxError
+from pofx.likelihood import Likelihood
 from pofx.rng import split
 from pofx.spaces.table import Table
 
@@ -45,15 +51,24 @@ def frequencies(ask: Question) -> Estimate | None:
 
 def neighbours(ask: Question) -> Estimate | None:
     """Nearest neighbours; KL of mixed tables by the chain rule."""
-    refuse_weights(ask.p.data, ask.q.data)
     table, p, q = samples(ask)
     parts = parted(table, p, q)
     if parts.is_counted:
         return None
+    weights = [weights_of(side.data) for side in (ask.p, ask.q)]
+    if ask.measure.bounded and parts.is_continuous and any(w is not None for w in weights):
+        return _sampled(ask, by_points(parts, _weighing(ask.measure.points, weights), ask.null, ask.seed))
+    refuse_weights(ask.p.data, ask.q.data)
     if ask.measure.bounded and not parts.is_continuous:
         found = by_chain(parts, ask.measure.cells, ask.measure.points, ask.null, ask.seed)
         return None if found is None else _sampled(ask, found)
     return _sampled(ask, by_points(parts, ask.measure.points, ask.null, ask.seed))
+
+
+def _weighing(points: FromPoints, weights: list[Tensor | None]) -> FromPoints:
+    """Neighbours of weighted samples, for the measure that can: KL."""
+    mine, other = (None if w is None else w.numpy() for w in weights)
+    return functools.partial(points, weights=mine, other_weights=other)
 
 
 def classifier(ask: Question) -> Estimate | None:
@@ -65,10 +80,33 @@ def classifier(ask: Question) -> Estimate | None:
     return _sampled(ask, ask.measure.classified(table, p, q, ask.seed))
 
 
+def against_model(ask: Question) -> Estimate | None:
+    """KL of a sample from an exact model: its mean surprise under the model, which is exact, less its own entropy."""
+    model, data = ask.q.model, ask.p.data
+    if not ask.measure.bounded or data is None or model is None or model.likelihood is not Likelihood.EXACT:
+        return None
+    parts = parted(ask.table(), data.values, data.values[:0])
+    if not (parts.is_counted or parts.is_continuous) or len(ask.table().names) >= SOME_COLUMNS:
+        return None
+    away, own = cross_entropy(data, model), entropy(data, seed=ask.seed)
+    error = None if math.isinf(away.value) else math.hypot(away.std_error or 0.0, own.std_error or 0.0)
+    method = f"mean surprise under {ask.q.label} less the entropy by {own.method}"
+    between = None
+    if ask.null and data.weights is None and len(data) > 2 * FEW:
+        one, two = (Data(data.space, half) for half in halves(data.values, ask.seed))
+        alike = replace(ask, p=replace(ask.p, data=one), q=replace(ask.p, data=two), null=False)
+        found = frequencies(alike) or neighbours(alike)
+        between = found.value if found is not None and math.isfinite(found.value) else None
+    nature = Nature.ASYMPTOTICALLY_UNBIASED
+    return ask.told(away.value - own.value, nature, method, std_error=error, null=between, note=away.note)
+
+
 def from_samples(ask: Question) -> Estimate | None:
     """The estimator from samples that suits the columns: frequencies, neighbours, else a classifier."""
     if ask.p.law is not None or ask.q.law is not None:
         return None
+    if (found := against_model(ask)) is not None:
+        return found
     table, p, q = samples(ask)
     parts = parted(table, p, q)
     if parts.is_counted and not (is_sparse(parts) and ask.measure.classified):

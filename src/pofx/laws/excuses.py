@@ -32,5 +32,10 @@ REFUSED: dict[tuple[str, str], str] = {
     ("gaussian", "categories"): "labels alone have no covariance: the error sends the user to 'independent'",
     ("student_t", "category"): "labels alone have no covariance: the error sends the user to 'independent'",
     ("student_t", "categories"): "labels alone have no covariance: the error sends the user to 'independent'",
+    ("flow", "circle"): "there is no real column to map: the error sends the user to 'mixture'",
+    ("flow", "counts"): "there is no real column to map: the error sends the user to 'mixture'",
+    ("flow", "category"): "there is no real column to map: the error sends the user to 'mixture'",
+    ("flow", "categories"): "there is no real column to map: the error sends the user to 'mixture'",
+    ("flow", "grid"): "there is no real column to map: the error sends the user to 'mixture'",
 }
 """(name of the estimator, name of the case) to why it raises `FitError` there although it accepts each column."""

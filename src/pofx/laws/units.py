@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from pofx.codecs.base import ColumnCodec
+from pofx.codecs.columns import Columns
 from pofx.codecs.scalar import Split
 from pofx.data.dataset import Data
 from pofx.laws.subject import Law, Outcome, Subject, close, first_failure, is_table, score
@@ -121,8 +122,9 @@ def codecs(subject: Subject) -> Outcome:
     assert subject.estimator is not None
     data = _known(subject)
     codec = subject.estimator.codec(data)
+    parts = zip(codec.table.names, codec.codecs, strict=True) if isinstance(codec, Columns) else ()
     return first_failure(
-        *(one_codec(c, data.values[:, j], f"column '{codec.table.names[j]}'") for j, c in enumerate(codec.codecs)),
+        *(one_codec(part, data.values[:, j], f"column '{name}'") for j, (name, part) in enumerate(parts)),
         close(
             _without_nan(codec.decode(codec.encode(data.values)[0])),
             _without_nan(data.values),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from pofx.codecs.columns import Columns
+from pofx.codecs.base import Codec
 from pofx.core.coded import CodedDensity, coded
 from pofx.core.contract import Model
 from pofx.errors import FitError
@@ -32,7 +32,7 @@ def _histogram(model: Model) -> HistogramModel:
     return model
 
 
-def _require_codec(a: Columns, b: Columns) -> None:
+def _require_codec(a: Codec, b: Codec) -> None:
     if a != b:
         raise FitError(
             "two histograms in different units cannot be merged",
