@@ -24,8 +24,8 @@ import numpy as np
 from scipy.spatial import cKDTree
 from sklearn.neighbors import NearestNeighbors
 
-from pofx.divergences.nearest.divergence import kl
-from pofx.divergences.nearest.search import Tree, balls_among_others, balls_elsewhere
+from pofx.divergences.engine.nearest.divergence import kl
+from pofx.divergences.engine.nearest.search import Tree, balls_among_others, balls_elsewhere
 
 RESULTS = Path(__file__).parent / "results"
 ROWS, COLUMNS, K = 100_000, 5, 5

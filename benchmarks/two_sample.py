@@ -27,8 +27,8 @@ from scipy.spatial.distance import cdist
 from sklearn.metrics import pairwise_distances_chunked
 from sklearn.metrics.pairwise import rbf_kernel
 
-from pofx.divergences.energy import energy_distance
-from pofx.divergences.mmd import BLOCK, Gaussian, mmd_squared
+from pofx.divergences.two_sample.energy import energy_distance
+from pofx.divergences.two_sample.mmd import BLOCK, Gaussian, mmd_squared
 
 RESULTS = Path(__file__).parent / "results"
 PILOT = 4_000

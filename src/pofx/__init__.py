@@ -49,7 +49,7 @@ _HOMES = {
         ),
         "pofx.divergences.distances",
     ),
-    "Watch": "pofx.divergences.watch",
+    "Watch": "pofx.divergences.two_sample.watch",
     "barycentre_line": "pofx.divergences.transport.barycentre",
     "barycentre_grid": "pofx.divergences.transport.barycentre",
     "Estimate": "pofx.divergences.estimate",

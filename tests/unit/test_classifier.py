@@ -3,8 +3,14 @@
 import numpy as np
 import pytest
 
-from pofx.divergences.classifier import Trees, classifier_test, js_lower_bound, kl_lower_bound, tv_lower_bound
 from pofx.divergences.estimate import Nature
+from pofx.divergences.two_sample.classifier import (
+    Trees,
+    classifier_test,
+    js_lower_bound,
+    kl_lower_bound,
+    tv_lower_bound,
+)
 from pofx.errors import SpaceError
 
 TRUTH = {"JS": 0.11142148, "TV": 0.38292492, "KL": 0.5}  # N(0, 1) against N(1, 1)

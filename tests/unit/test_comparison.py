@@ -54,7 +54,7 @@ def test_a_change_in_how_columns_go_together_is_found():
 
 @pytest.mark.slow
 def test_the_false_alarm_rate_is_the_one_that_is_stated():
-    from pofx.divergences.permutation import column_tests, energy_test
+    from pofx.divergences.two_sample.permutation import column_tests, energy_test
 
     alarms = 0
     runs = 120

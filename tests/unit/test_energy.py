@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pofx.divergences.energy import energy_distance
+from pofx.divergences.two_sample.energy import energy_distance
 from pofx.errors import SpaceError
 
 CONSTANT = 0.54180658  # N(0, 1) against N(1, 1)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
-from pofx.divergences.mmd import (
+from pofx.divergences.two_sample.mmd import (
     Gaussian,
     InverseMultiquadric,
     Laplace,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pofx.divergences.monitor import DriftMonitor
+from pofx.divergences.two_sample.monitor import DriftMonitor
 from pofx.errors import SpaceError, StoreError
 
 

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from scipy.special import digamma
 
+from pofx.divergences.engine.nearest import ratio
+from pofx.divergences.engine.nearest import search as searching
+from pofx.divergences.engine.nearest.divergence import kl
+from pofx.divergences.engine.nearest.entropy import cross_entropy, entropy
+from pofx.divergences.engine.nearest.information import mutual_information
+from pofx.divergences.engine.nearest.search import Tree, balls_among_others
 from pofx.divergences.estimate import Estimate, Nature
-from pofx.divergences.nearest import ratio
-from pofx.divergences.nearest import search as searching
-from pofx.divergences.nearest.divergence import kl
-from pofx.divergences.nearest.entropy import cross_entropy, entropy
-from pofx.divergences.nearest.information import mutual_information
-from pofx.divergences.nearest.search import Tree, balls_among_others
 from pofx.errors import PofxError
 
 NORMAL_ENTROPY = 0.5 * math.log(2 * math.pi * math.e)
@@ -188,7 +188,7 @@ def test_information_is_the_published_formula() -> None:
     sx, sy = (np.subtract(*np.quantile(c, [0.75, 0.25])) for c in (u, v))
     found = mutual_information(u, v, k=3).value
     assert sx > 0 and sy > 0
-    from pofx.divergences.nearest.sample import whitening
+    from pofx.divergences.engine.nearest.sample import whitening
 
     a, b = (np.abs(c - c.T) for c in (whitening(u)(u), whitening(v)(v)))
     radius = np.sort(np.maximum(a, b), 1)[:, 3]

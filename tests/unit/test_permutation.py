@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pofx.divergences.permutation import column_tests, energy_test, mmd_test
+from pofx.divergences.two_sample.permutation import column_tests, energy_test, mmd_test
 from pofx.errors import SpaceError
 
 ALPHA = 0.1

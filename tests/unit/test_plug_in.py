@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pofx.divergences import plug_in
+from pofx.divergences.engine import plug_in
+from pofx.divergences.engine.nearest.entropy import entropy as differential_entropy
+from pofx.divergences.engine.plug_in import counted, exact
 from pofx.divergences.estimate import Estimate, Nature
-from pofx.divergences.nearest.entropy import entropy as differential_entropy
-from pofx.divergences.plug_in import counted, exact
 from pofx.errors import PofxError
 
 P, Q = np.array([0.5, 0.3, 0.2]), np.array([0.25, 0.25, 0.5])

@@ -13,8 +13,6 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pofx.divergences import classified, energy, mmd
-from pofx.divergences.classifier import ClassifierTest
 from pofx.divergences.coordinates import Coordinates, Scale, is_plain
 from pofx.divergences.estimate import Estimate
 from pofx.divergences.matching import ARRAYS, carrier, same_places
@@ -30,6 +28,8 @@ from pofx.divergences.transport.monotone import monotone_plan
 from pofx.divergences.transport.plan import Plan
 from pofx.divergences.transport.sliced import max_sliced_wasserstein
 from pofx.divergences.transport.sliced import sliced_wasserstein as sliced_points
+from pofx.divergences.two_sample import classified, energy, mmd
+from pofx.divergences.two_sample.classifier import ClassifierTest
 from pofx.errors import PofxError
 from pofx.likelihood import Likelihood
 from pofx.rng import split

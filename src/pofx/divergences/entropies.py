@@ -16,16 +16,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pofx.divergences import monte_carlo, plug_in
-from pofx.divergences.closed_forms import closed_entropy, closed_kl, title
 from pofx.divergences.coordinates import half_steps
+from pofx.divergences.engine import monte_carlo, plug_in
+from pofx.divergences.engine.closed_forms import closed_entropy, closed_kl, title
+from pofx.divergences.engine.integrals import outcomes, total
+from pofx.divergences.engine.nearest import entropy as nearest
+from pofx.divergences.engine.nearest import information
+from pofx.divergences.engine.parted import cells, parted, refuse_weights
+from pofx.divergences.engine.plug_in import Cells
 from pofx.divergences.estimate import Estimate, Nature
-from pofx.divergences.integrals import outcomes, total
 from pofx.divergences.matching import same_places
-from pofx.divergences.nearest import entropy as nearest
-from pofx.divergences.nearest import information
-from pofx.divergences.parted import cells, parted, refuse_weights
-from pofx.divergences.plug_in import Cells
 from pofx.divergences.sides import Side, one, scorer, two
 from pofx.errors import LikelihoodError, PofxError
 from pofx.likelihood import Likelihood

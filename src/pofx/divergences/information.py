@@ -2,7 +2,7 @@
 
 P and Q may be fitted models, samples (frames, arrays, files), run folders, SciPy or torch distributions, or
 probabilities and counts (`probabilities`, `counts`). Every function returns an `Estimate` that says which path it took;
-`method` forces one (`pofx.divergences.dispatcher.WAYS`).
+`method` forces one (`pofx.divergences.engine.dispatcher.WAYS`).
 
 Conventions: nats; Hellinger is sqrt(1 - integral of sqrt(p q)); chi-square is the integral of (p - q)^2 / q; Renyi of
 order a is log(integral of p^a q^(1-a)) / (a - 1); the alpha divergence is (that integral - 1) / (a (a - 1)).
@@ -18,15 +18,16 @@ from typing import Any
 import numpy as np
 
 from pofx.core.named import Named
-from pofx.divergences import classified, mixture_bounds, plug_in, pointwise
-from pofx.divergences.closed_forms import closed_kl, closed_log_power, closed_total_variation
-from pofx.divergences.dispatcher import answer
+from pofx.divergences.engine import mixture_bounds, plug_in, pointwise
+from pofx.divergences.engine.closed_forms import closed_kl, closed_log_power, closed_total_variation
+from pofx.divergences.engine.dispatcher import answer
+from pofx.divergences.engine.nearest import divergence as nearest_kl
+from pofx.divergences.engine.nearest import ratio
+from pofx.divergences.engine.plug_in import Cells
+from pofx.divergences.engine.question import Measure, Question
 from pofx.divergences.estimate import Estimate
-from pofx.divergences.nearest import divergence as nearest_kl
-from pofx.divergences.nearest import ratio
-from pofx.divergences.plug_in import Cells
-from pofx.divergences.question import Measure, Question
 from pofx.divergences.sides import two
+from pofx.divergences.two_sample import classified
 from pofx.errors import PofxError
 
 

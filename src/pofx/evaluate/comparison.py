@@ -22,15 +22,16 @@ from torch import Tensor
 from pofx.data.dataset import Data
 from pofx.data.frames import to_frame
 from pofx.data.tables import read
-from pofx.divergences import classifier, distances, energy, entropies, information
-from pofx.divergences.classified import judged
+from pofx.divergences import distances, entropies, information
 from pofx.divergences.coordinates import Coordinates
+from pofx.divergences.engine.parted import halves
 from pofx.divergences.estimate import Estimate, Nature
 from pofx.divergences.matching import carrier
-from pofx.divergences.parted import halves
-from pofx.divergences.permutation import column_tests, energy_test
 from pofx.divergences.sides import Side, two
 from pofx.divergences.transport.exact import exact_plan
+from pofx.divergences.two_sample import classifier, energy
+from pofx.divergences.two_sample.classified import judged
+from pofx.divergences.two_sample.permutation import column_tests, energy_test
 from pofx.errors import MissingExtra, PofxError, SpaceError
 from pofx.evaluate.drift import column_drift, kinds, measure_of
 from pofx.likelihood import Likelihood

@@ -12,7 +12,7 @@ from torch import Tensor
 from pofx.data.dataset import Data
 from pofx.divergences import distances, information
 from pofx.divergences.estimate import Estimate
-from pofx.divergences.permutation import ColumnTest
+from pofx.divergences.two_sample.permutation import ColumnTest
 from pofx.errors import PofxError
 from pofx.evaluate.columns import column_evidence
 from pofx.runs.comparison import ColumnDrift, ColumnPicture, Measure

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pofx.divergences.classifier import FEWEST, Trees, held_out, judged
+from pofx.divergences.two_sample.classifier import FEWEST, Trees, held_out, judged
 from pofx.runs.records import TwoSample
 
 MOST = 2_000  # rows of each kind

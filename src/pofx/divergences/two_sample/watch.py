@@ -5,7 +5,7 @@
         if watch.update(batch).alarm: ...
 
 The probability that it ever raises an alarm while nothing has changed is at most alpha, however often one looks
-(`pofx.divergences.monitor`, an e-process by betting: Shekhar & Ramdas 2023; Podkopaev & Ramdas 2023).
+(`pofx.divergences.two_sample.monitor`, an e-process by betting: Shekhar & Ramdas 2023; Podkopaev & Ramdas 2023).
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any
 
 from pofx.data.frames import as_rows
 from pofx.divergences.coordinates import Coordinates
-from pofx.divergences.monitor import DriftMonitor, State
 from pofx.divergences.sides import one
+from pofx.divergences.two_sample.monitor import DriftMonitor, State
 from pofx.errors import PofxError
 
 DRAWS = 10_000  # of a model, as its reference

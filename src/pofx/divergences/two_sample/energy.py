@@ -16,7 +16,7 @@ import numpy as np
 from torch import Tensor
 
 from pofx.divergences.estimate import Estimate, Nature
-from pofx.divergences.mmd import BLOCK, PAIRS, Sample, discrepancy, first_order_variance, read_samples
+from pofx.divergences.two_sample.mmd import BLOCK, PAIRS, Sample, discrepancy, first_order_variance, read_samples
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from pofx.divergences.nearest.sample import Array
+from pofx.divergences.engine.nearest.sample import Array
 
 LEAF = 32
 BUDGET = 1 << 22  # distances held at once: 64 MiB with their indices

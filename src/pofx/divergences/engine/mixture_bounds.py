@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from pofx.core.named import Named
-from pofx.divergences.closed_forms import LOG_2PI, closed_entropy, closed_kl
+from pofx.divergences.engine.closed_forms import LOG_2PI, closed_entropy, closed_kl
 
 SWEEPS = 500
 

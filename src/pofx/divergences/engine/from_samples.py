@@ -9,10 +9,7 @@ from dataclasses import replace
 from torch import Tensor
 
 from pofx.data.dataset import Data
-from pofx.divergences.entropies import cross_entropy, entropy
-from pofx.divergences.estimate import Estimate, Nature
-from pofx.divergences.matching import carrier
-from pofx.divergences.parted import (
+from pofx.divergences.engine.parted import (
     FEW,
     FromPoints,
     by_cells,
@@ -24,7 +21,10 @@ from pofx.divergences.parted import (
     refuse_weights,
     weights_of,
 )
-from pofx.divergences.question import Question
+from pofx.divergences.engine.question import Question
+from pofx.divergences.entropies import cross_entropy, entropy
+from pofx.divergences.estimate import Estimate, Nature
+from pofx.divergences.matching import carrier
 from pofx.errors import PofxError
 from pofx.likelihood import Likelihood
 from pofx.rng import split

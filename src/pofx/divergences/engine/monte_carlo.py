@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pofx.divergences.pointwise import Functional
+from pofx.divergences.engine.pointwise import Functional
 from pofx.rng import split
 
 DRAWS = 50_000

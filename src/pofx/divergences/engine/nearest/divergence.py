@@ -20,11 +20,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from pofx.divergences.engine.nearest.entropy import NEIGHBOURS, heavy, log_density, told, variance_of_use
+from pofx.divergences.engine.nearest.sample import Array, enough, halves, normalised, pair, spread, whitening
+from pofx.divergences.engine.nearest.search import Balls, Tree, balls_among_others, balls_elsewhere
+from pofx.divergences.engine.nearest.ties import piles, reach_past
 from pofx.divergences.estimate import Estimate
-from pofx.divergences.nearest.entropy import NEIGHBOURS, heavy, log_density, told, variance_of_use
-from pofx.divergences.nearest.sample import Array, enough, halves, normalised, pair, spread, whitening
-from pofx.divergences.nearest.search import Balls, Tree, balls_among_others, balls_elsewhere
-from pofx.divergences.nearest.ties import piles, reach_past
 from pofx.rng import split
 
 

@@ -30,7 +30,7 @@ from typing import Any
 
 import numpy as np
 
-from pofx.divergences.mmd import median_distance
+from pofx.divergences.two_sample.mmd import median_distance
 from pofx.errors import SpaceError, StoreError
 from pofx.rng import numpy_generator, split
 

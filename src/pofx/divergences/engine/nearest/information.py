@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import digamma
 
+from pofx.divergences.engine.nearest.entropy import NEIGHBOURS, told
+from pofx.divergences.engine.nearest.sample import Array, checked, enough, halves, spread, whitening
+from pofx.divergences.engine.nearest.search import Tree
 from pofx.divergences.estimate import Estimate
-from pofx.divergences.nearest.entropy import NEIGHBOURS, told
-from pofx.divergences.nearest.sample import Array, checked, enough, halves, spread, whitening
-from pofx.divergences.nearest.search import Tree
 from pofx.errors import PofxError
 from pofx.rng import split
 

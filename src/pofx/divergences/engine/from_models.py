@@ -9,12 +9,12 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from pofx.divergences import monte_carlo
-from pofx.divergences.closed_forms import title
+from pofx.divergences.engine import monte_carlo
+from pofx.divergences.engine.closed_forms import title
+from pofx.divergences.engine.integrals import Integral, outcomes, total
+from pofx.divergences.engine.question import Question
 from pofx.divergences.estimate import Estimate, Nature
-from pofx.divergences.integrals import Integral, outcomes, total
 from pofx.divergences.matching import carrier, same_places
-from pofx.divergences.question import Question
 from pofx.divergences.sides import Side, scorer
 from pofx.errors import LikelihoodError
 from pofx.likelihood import Likelihood

@@ -6,11 +6,11 @@ model has only a bound, estimators from samples. What no way can tell raises, an
 
 from __future__ import annotations
 
-from pofx.divergences.closed_forms import title
+from pofx.divergences.engine.closed_forms import title
+from pofx.divergences.engine.from_models import bound, closed_form, importance, integral, plain_draws
+from pofx.divergences.engine.from_samples import classifier, frequencies, from_samples, neighbours
+from pofx.divergences.engine.question import Question, Way
 from pofx.divergences.estimate import Estimate, Nature
-from pofx.divergences.from_models import bound, closed_form, importance, integral, plain_draws
-from pofx.divergences.from_samples import classifier, frequencies, from_samples, neighbours
-from pofx.divergences.question import Question, Way
 from pofx.divergences.sides import Side
 from pofx.errors import LikelihoodError, PofxError
 

@@ -1,12 +1,12 @@
-"""Lower bounds for two samples of a table, from one cross-fitted classifier (`pofx.divergences.classifier`)."""
+"""Lower bounds for two samples of a table, from one cross-fitted classifier."""
 
 from __future__ import annotations
 
 from torch import Tensor
 
-from pofx.divergences import classifier
-from pofx.divergences.classifier import ClassifierTest, classifier_test
 from pofx.divergences.estimate import Estimate
+from pofx.divergences.two_sample import classifier
+from pofx.divergences.two_sample.classifier import ClassifierTest, classifier_test
 from pofx.spaces.symbolic import Category, inner_space
 from pofx.spaces.table import Table
 

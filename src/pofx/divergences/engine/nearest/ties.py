@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pofx.divergences.nearest.sample import Array
-from pofx.divergences.nearest.search import Balls, Tree
+from pofx.divergences.engine.nearest.sample import Array
+from pofx.divergences.engine.nearest.search import Balls, Tree
 from pofx.errors import PofxError
 
 

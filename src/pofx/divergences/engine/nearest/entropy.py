@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import digamma, gammaln
 
+from pofx.divergences.engine.nearest.sample import Array, checked, enough, halves, normalised, pair, spread, whitening
+from pofx.divergences.engine.nearest.search import Balls, Tree, balls_among_others, balls_elsewhere
+from pofx.divergences.engine.nearest.ties import reach_past
 from pofx.divergences.estimate import Estimate, Nature
-from pofx.divergences.nearest.sample import Array, checked, enough, halves, normalised, pair, spread, whitening
-from pofx.divergences.nearest.search import Balls, Tree, balls_among_others, balls_elsewhere
-from pofx.divergences.nearest.ties import reach_past
 from pofx.errors import PofxError
 from pofx.rng import split
 

@@ -3,7 +3,7 @@
 Counted columns: relative frequencies of whole rows. Continuous ones: nearest neighbours, rows spread over the cells
 they were rounded to. Both: KL by the chain rule over the counted part, KL(c) + sum P(c) KL(x | c), where every cell has
 rows enough on both sides; the bounded divergences by neighbours in coordinates where two labels are one apart. Where
-neither will do, a classifier's lower bound (`pofx.divergences.classifier`).
+neither will do, a classifier's lower bound (`pofx.divergences.two_sample.classifier`).
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from pofx.data.dataset import Data
-from pofx.divergences import plug_in
 from pofx.divergences.coordinates import Coordinates, half_steps
+from pofx.divergences.engine import plug_in
 from pofx.divergences.estimate import Estimate, Nature
 from pofx.errors import PofxError
 from pofx.spaces.base import Measure, Scalar

@@ -9,13 +9,13 @@ from torch import Tensor
 
 from pofx.core.contract import Model
 from pofx.core.named import Named
-from pofx.divergences.estimate import Estimate, Nature
-from pofx.divergences.matching import refuse_other_labels
-from pofx.divergences.parted import (
+from pofx.divergences.engine.parted import (
     FromCells,
     FromPoints,
 )
-from pofx.divergences.pointwise import Functional
+from pofx.divergences.engine.pointwise import Functional
+from pofx.divergences.estimate import Estimate, Nature
+from pofx.divergences.matching import refuse_other_labels
 from pofx.divergences.sides import Side
 from pofx.likelihood import Likelihood
 from pofx.spaces.table import Table

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from pofx.divergences.energy import NegativeDistance
-from pofx.divergences.mmd import Kernel, bandwidths, read_samples
+from pofx.divergences.two_sample.energy import NegativeDistance
+from pofx.divergences.two_sample.mmd import Kernel, bandwidths, read_samples
 from pofx.errors import SpaceError
 from pofx.rng import numpy_generator, split
 from pofx.training.recorder import SILENT, Recorder

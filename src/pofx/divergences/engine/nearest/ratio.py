@@ -25,9 +25,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import xlogy
 
+from pofx.divergences.engine.nearest.sample import Array, enough, halves, pair, spread, unscaled, whitening
+from pofx.divergences.engine.nearest.search import Tree
 from pofx.divergences.estimate import Estimate, Nature
-from pofx.divergences.nearest.sample import Array, enough, halves, pair, spread, unscaled, whitening
-from pofx.divergences.nearest.search import Tree
 from pofx.errors import PofxError
 from pofx.rng import numpy_generator, split
 

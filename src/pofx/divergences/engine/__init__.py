@@ -1,0 +1,1 @@
+"""How a divergence is computed: formulas, sums, quadrature, draws, estimates; and which of them answers a question."""

@@ -1,0 +1,1 @@
+"""Distances between samples, and tests of no difference."""
