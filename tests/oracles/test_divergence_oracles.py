@@ -109,7 +109,7 @@ def test_bures_and_energy_and_mmd_constants() -> None:
         assert pofx.wasserstein(N0, N1, order=order, method="line").value == pytest.approx(1.0, abs=1e-8)
     random = np.random.default_rng(0)
     x, y = random.normal(size=20_000), random.normal(1, 1, size=20_000)
-    from pofx.divergences.mmd import Gaussian
+    from pofx.divergences.two_sample.mmd import Gaussian
 
     for found, value in (
         (pofx.energy_distance(x, y, null=False), 0.54180658),

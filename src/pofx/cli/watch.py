@@ -33,7 +33,7 @@ def run(options: Options, console: Console) -> dict[str, Any]:
     """alarm, alarm_row, rows, e_value, p_value, alpha."""
     from pofx.cli.loading import naming
     from pofx.data.tables import read
-    from pofx.divergences.watch import Watch
+    from pofx.divergences.two_sample.watch import Watch
 
     frame = read(options.file).frame
     watch = Watch(options.reference, alpha=options.alpha, seed=options.seed)
