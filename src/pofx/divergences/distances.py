@@ -15,6 +15,7 @@ import numpy as np
 
 from pofx.divergences.coordinates import Coordinates, Scale, is_plain
 from pofx.divergences.estimate import Estimate
+from pofx.divergences.halves import halves
 from pofx.divergences.matching import ARRAYS, carrier, same_places
 from pofx.divergences.sides import Side, two
 from pofx.divergences.transport.bures import bures_wasserstein
@@ -156,8 +157,8 @@ def energy_distance(
     at = points_of(a, b, scale=scale, draws=draws or SAMPLES, seed=seed)
     found = energy.energy_distance(at.x, at.y, x_weights=at.x_weights, y_weights=at.y_weights, seed=seed)
     if null and at.x_weights is None and len(at.x) >= 8:
-        one, two_ = _halves(at.x, seed)
-        found = replace(found, null=energy.energy_distance(one, two_, seed=seed).value)
+        one, other = halves(len(at.x), seed)
+        found = replace(found, null=energy.energy_distance(at.x[one], at.x[other], seed=seed).value)
     return _told(found, at)
 
 
@@ -171,8 +172,8 @@ def mmd_squared(
     chosen = kernel or mmd.Gaussian(mmd.median_distance(at.x, at.y, seed=seed))
     found = mmd.mmd_squared(at.x, at.y, chosen, x_weights=at.x_weights, y_weights=at.y_weights, seed=seed)
     if null and at.x_weights is None and len(at.x) >= 8:
-        one, two_ = _halves(at.x, seed)
-        found = replace(found, null=mmd.mmd_squared(one, two_, chosen, seed=seed).value)
+        one, other = halves(len(at.x), seed)
+        found = replace(found, null=mmd.mmd_squared(at.x[one], at.x[other], chosen, seed=seed).value)
     return replace(found, direction="P, Q", note="; ".join(n for n in (at.note, found.note) if n))
 
 
@@ -227,11 +228,6 @@ def _table(a: Side, b: Side) -> Table:
 def _told(found: Estimate, at: Points) -> Estimate:
     note = "; ".join(part for part in (at.note, found.note) if part)
     return replace(found, units=at.units or found.units, direction="P, Q", note=note)
-
-
-def _halves(x: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    order = np.random.default_rng(split(seed, "halves")).permutation(len(x))
-    return x[order[: len(x) // 2]], x[order[len(x) // 2 :]]
 
 
 def _epsilon(at: Points, order: float, seed: int) -> float:

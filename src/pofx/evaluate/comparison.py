@@ -24,8 +24,8 @@ from pofx.data.frames import to_frame
 from pofx.data.tables import read
 from pofx.divergences import distances, entropies, information
 from pofx.divergences.coordinates import Coordinates
-from pofx.divergences.engine.parted import halves
 from pofx.divergences.estimate import Estimate, Nature
+from pofx.divergences.halves import halves
 from pofx.divergences.matching import carrier
 from pofx.divergences.sides import Side, two
 from pofx.divergences.transport.exact import exact_plan
@@ -239,8 +239,8 @@ def _some(rows: Tensor, most: int, seed: int) -> Tensor:
 
 def _energy(x: np.ndarray, y: np.ndarray, p_value: float, seed: int) -> Measure:
     found = energy.energy_distance(x, y, units="pooled sd", seed=seed)
-    one, two = halves(torch.from_numpy(x), split(seed, "halves"))
-    between = energy.energy_distance(one.numpy(), two.numpy(), seed=seed).value
+    one, other = halves(len(x), seed)
+    between = energy.energy_distance(x[one], x[other], seed=seed).value
     return measure_of(found, "energy", p_value=p_value, null=between)
 
 

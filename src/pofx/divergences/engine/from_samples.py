@@ -15,7 +15,6 @@ from pofx.divergences.engine.parted import (
     by_cells,
     by_chain,
     by_points,
-    halves,
     is_sparse,
     parted,
     refuse_weights,
@@ -24,6 +23,7 @@ from pofx.divergences.engine.parted import (
 from pofx.divergences.engine.question import Question
 from pofx.divergences.entropies import cross_entropy, entropy
 from pofx.divergences.estimate import Estimate, Nature
+from pofx.divergences.halves import halves
 from pofx.divergences.matching import carrier
 from pofx.errors import PofxError
 from pofx.likelihood import Likelihood
@@ -44,7 +44,8 @@ def frequencies(ask: Question) -> Estimate | None:
         return None
     found = by_cells(parts, ask.measure.cells, weights_of(ask.p.data), weights_of(ask.q.data))
     if ask.null and weights_of(ask.p.data) is None and len(p) > 1:
-        between = by_cells(parted(table, *halves(p, ask.seed)), ask.measure.cells, None, None)
+        one, two = halves(len(p), ask.seed)
+        between = by_cells(parted(table, p[one], p[two]), ask.measure.cells, None, None)
         found = replace(found, null=between.value if math.isfinite(between.value) else None)
     return _sampled(ask, found)
 
@@ -93,7 +94,7 @@ def against_model(ask: Question) -> Estimate | None:
     method = f"mean surprise under {ask.q.label} less the entropy by {own.method}"
     between = None
     if ask.null and data.weights is None and len(data) > 2 * FEW:
-        one, two = (Data(data.space, half) for half in halves(data.values, ask.seed))
+        one, two = (Data(data.space, data.values[rows]) for rows in halves(len(data), ask.seed))
         alike = replace(ask, p=replace(ask.p, data=one), q=replace(ask.p, data=two), null=False)
         found = frequencies(alike) or neighbours(alike)
         between = found.value if found is not None and math.isfinite(found.value) else None

@@ -21,6 +21,7 @@ from pofx.data.dataset import Data
 from pofx.divergences.coordinates import Coordinates, half_steps
 from pofx.divergences.engine import plug_in
 from pofx.divergences.estimate import Estimate, Nature
+from pofx.divergences.halves import halves
 from pofx.errors import PofxError
 from pofx.spaces.base import Measure, Scalar
 from pofx.spaces.symbolic import Maybe, inner_space
@@ -127,15 +128,9 @@ def by_chain(parts: Parted, of_cells: FromCells, of_points: FromPoints, null: bo
     )
     if not null:
         return found
-    one, two = halves(parts.p, seed)
-    other = by_chain(parted(parts.table, one, two), of_cells, of_points, False, seed)
+    one, two = halves(len(parts.p), seed)
+    other = by_chain(parted(parts.table, parts.p[one], parts.p[two]), of_cells, of_points, False, seed)
     return found if other is None else replace(found, null=other.value)
-
-
-def halves(x: Tensor, seed: int) -> tuple[Tensor, Tensor]:
-    """Two random halves of a sample."""
-    order = torch.from_numpy(np.random.default_rng(seed % 2**63).permutation(len(x)))
-    return x[order[: len(x) // 2]], x[order[len(x) // 2 :]]
 
 
 def cells(table: Table, *samples: tuple[Tensor, Tensor | None]) -> list[plug_in.Cells]:

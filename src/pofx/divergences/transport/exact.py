@@ -18,11 +18,11 @@ from numpy.typing import ArrayLike
 from scipy.spatial.distance import cdist
 
 from pofx.divergences.estimate import Estimate, Nature
+from pofx.divergences.halves import halves
 from pofx.divergences.transport.line import order_name, root_error, share_variance
-from pofx.divergences.transport.masses import Array, Ranks, both_points, check_order, repetitions, shares, uniform_or
+from pofx.divergences.transport.masses import Array, both_points, check_order, repetitions, shares, uniform_or
 from pofx.divergences.transport.plan import BUDGET, Plan, check_budget, marginal_error
 from pofx.errors import MissingExtra, PofxError
-from pofx.rng import numpy_generator, split
 
 MATRICES = 2  # the costs and the coupling
 PIVOTS = 100_000_000  # of the network simplex; POT stops at 100,000 unless told
@@ -93,16 +93,10 @@ def load_pot() -> Any:
         raise MissingExtra("transport", "POT") from None
 
 
-def random_halves(n: int, seed: int) -> tuple[Ranks, Ranks]:
-    """The row numbers of two random halves."""
-    mixed: Ranks = numpy_generator(split(seed, "halves")).permutation(n)
-    return mixed[: n // 2], mixed[n // 2 :]
-
-
 def _halves(x: Array, u: Array | None, p: float, budget: int, seed: int) -> float | None:
     if len(x) < 2:
         return None
-    one, two = random_halves(len(x), seed)
+    one, two = halves(len(x), seed)
     weights = uniform_or(u, len(x))
     a, b = weights[one], weights[two]
     if not (a.sum() > 0 and b.sum() > 0):

@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pofx.divergences.estimate import Estimate, Nature
+from pofx.divergences.halves import halves
 from pofx.divergences.transport.masses import Array, Ranks, check_order, column, repetitions, shares, uniform_or
 from pofx.divergences.transport.staircase import even_staircase, levels, staircase
-from pofx.rng import numpy_generator, split
 
 THREADED = 20_000  # points from which a second thread pays
 
@@ -152,8 +152,7 @@ def halves_line(x: Array, u: Array | None, p: float, seed: int) -> float | None:
     """The distance between two random halves of one sample; None for less than two points."""
     if len(x) < 2:
         return None
-    mixed = numpy_generator(split(seed, "halves")).permutation(len(x))
-    one, two = mixed[: len(x) // 2], mixed[len(x) // 2 :]
+    one, two = halves(len(x), seed)
     if u is None:
         return line_distance(x[one], x[two], p)
     if not (u[one].sum() > 0 and u[two].sum() > 0):

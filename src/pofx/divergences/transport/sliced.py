@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from pofx.divergences.estimate import Estimate, Nature
-from pofx.divergences.transport.exact import random_halves
+from pofx.divergences.halves import halves
 from pofx.divergences.transport.line import line_distance, root_error
 from pofx.divergences.transport.masses import Array, both_points, check_order, shares, uniform_or
 from pofx.divergences.transport.staircase import Staircase, even_staircase, staircase
@@ -153,7 +153,7 @@ def _mean(distances: Array, p: float) -> tuple[float, float]:
 
 
 def _halves(x: Array, u: Array | None, p: float, directions: Array, seed: int) -> float | None:
-    one, two = random_halves(len(x), seed)
+    one, two = halves(len(x), seed)
     weights = uniform_or(u, len(x))
     a, b = weights[one], weights[two]
     if not (a.sum() > 0 and b.sum() > 0):

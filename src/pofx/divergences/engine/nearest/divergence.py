@@ -21,10 +21,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pofx.divergences.engine.nearest.entropy import NEIGHBOURS, heavy, log_density, told, variance_of_use
-from pofx.divergences.engine.nearest.sample import Array, enough, halves, normalised, pair, spread, whitening
+from pofx.divergences.engine.nearest.sample import Array, enough, normalised, pair, spread, whitening
 from pofx.divergences.engine.nearest.search import Balls, Tree, balls_among_others, balls_elsewhere
 from pofx.divergences.engine.nearest.ties import piles, reach_past
 from pofx.divergences.estimate import Estimate
+from pofx.divergences.halves import halves
 from pofx.rng import split
 
 
@@ -57,7 +58,7 @@ def kl(
     value, error, tied = _kl(a, w, b, v, k)
     between = None
     if null:
-        one, two = halves(a, seed)
+        one, two = halves(len(a), seed)
         between = _kl(a[one], normalised(w[one], len(one), "x"), a[two], normalised(w[two], len(two), "x"), k)[0]
     return Estimate(value, error, null=between, **told(k, "KL", "P || Q", len(a) + len(b), tied))  # type: ignore[arg-type]
 

@@ -17,10 +17,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import digamma, gammaln
 
-from pofx.divergences.engine.nearest.sample import Array, checked, enough, halves, normalised, pair, spread, whitening
+from pofx.divergences.engine.nearest.sample import Array, checked, enough, normalised, pair, spread, whitening
 from pofx.divergences.engine.nearest.search import Balls, Tree, balls_among_others, balls_elsewhere
 from pofx.divergences.engine.nearest.ties import reach_past
 from pofx.divergences.estimate import Estimate, Nature
+from pofx.divergences.halves import halves
 from pofx.errors import PofxError
 from pofx.rng import split
 
@@ -82,7 +83,7 @@ def cross_entropy(
     value, error, tied = _cross(a, w, b, v, k)
     between = None
     if null:
-        one, two = halves(a, seed)
+        one, two = halves(len(a), seed)
         between = _cross(a[one], normalised(w[one], len(one), "x"), a[two], normalised(w[two], len(two), "x"), k)[0]
     return Estimate(value, error, null=between, **told(k, "H", "P, Q", len(a) + len(b), tied))  # type: ignore[arg-type]
 

@@ -20,9 +20,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import digamma
 
 from pofx.divergences.engine.nearest.entropy import NEIGHBOURS, told
-from pofx.divergences.engine.nearest.sample import Array, checked, enough, halves, spread, whitening
+from pofx.divergences.engine.nearest.sample import Array, checked, enough, spread, whitening
 from pofx.divergences.engine.nearest.search import Tree
 from pofx.divergences.estimate import Estimate
+from pofx.divergences.halves import halves
 from pofx.errors import PofxError
 from pofx.rng import split
 
@@ -65,7 +66,7 @@ def mutual_information(
     terms, tied = _terms(u, g, v, h, k)
     between = None
     if null:
-        one, two = halves(a, seed)
+        one, two = halves(len(a), seed)
         two = two[: len(one)]
         enough(len(one), k, "half of the sample")
         between = float(_terms(u[one], g[one], v[two], h[two], k)[0].mean())

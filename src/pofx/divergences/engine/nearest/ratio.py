@@ -25,9 +25,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import xlogy
 
-from pofx.divergences.engine.nearest.sample import Array, enough, halves, pair, spread, unscaled, whitening
+from pofx.divergences.engine.nearest.sample import Array, enough, pair, spread, unscaled, whitening
 from pofx.divergences.engine.nearest.search import Tree
 from pofx.divergences.estimate import Estimate, Nature
+from pofx.divergences.halves import halves
 from pofx.errors import PofxError
 from pofx.rng import numpy_generator, split
 
@@ -160,7 +161,7 @@ def measure(
     value = min(max(raw, least), most)
     between = None
     if null:
-        one, two = halves(a, seed)
+        one, two = halves(len(a), seed)
         half = max(2, round(near / math.sqrt(2))) if k is None else k
         between = min(max(_mean(a[one], a[two], half, phi, slope, math.isfinite(most), seed, white)[0], least), most)
     notes = [f"{raw:.3g} before it was cut to its range"] if value != raw else []

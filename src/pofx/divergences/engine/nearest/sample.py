@@ -99,12 +99,6 @@ def spread(x: Array, steps: ArrayLike | None, seed: int) -> Array:
     return np.asarray(x + moves * half)
 
 
-def halves(x: Array, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The rows of two random halves."""
-    order = numpy_generator(split(seed, "halves")).permutation(len(x))
-    return order[: len(x) // 2], order[len(x) // 2 :]
-
-
 @dataclass(frozen=True)
 class Whitening:
     """`z = L^-1 ((x - centre) / scale)`.
