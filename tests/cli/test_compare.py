@@ -61,6 +61,7 @@ def test_watch(home, capsys):
         (["compare", "old.csv", "other.csv"], "no column in common"),
         (["compare", "old.csv", "empty.csv"], "empty"),
         (["compare", "old.csv", "new.csv", "--alpha", "2"], "no test"),
+        (["compare", "old.csv", "new.csv", "--out", "old.csv/x"], "cannot be made"),
         (["watch", "old.csv", "other.csv"], "no column"),
     ],
 )

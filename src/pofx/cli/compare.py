@@ -39,6 +39,7 @@ def run(options: Options, console: Console) -> dict[str, Any]:
     from pofx.runs.records import to_json
 
     folder = ComparisonFolder(options.out or Path("runs") / f"{_stem(options.a)}-vs-{_stem(options.b)}")
+    folder.make()
     command = f"pofx compare {options.a} {options.b} --alpha {options.alpha:g} --permutations {options.permutations}"
     record = compare(
         options.a, options.b, alpha=options.alpha, permutations=options.permutations, seed=options.seed,

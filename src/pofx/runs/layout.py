@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pofx.errors import StoreError
+from pofx.errors import ReadError, StoreError
 from pofx.runs.comparison import Comparison
 from pofx.runs.files import write_text
 from pofx.runs.records import Evidence, Run, from_json, to_json
@@ -58,6 +59,15 @@ class ComparisonFolder:
         """The comparison's record; raises `StoreError` where there is none, or it is damaged or newer."""
         path = self.path / "comparison.json"
         return _read(Comparison, path, what="comparison", make="make one: pofx compare A B", again="compare again")
+
+    def make(self) -> None:
+        """Make the folder before the work begins; raises `ReadError` where it cannot be made or written."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ReadError("the folder cannot be made", got=str(error), where=str(self.path)) from None
+        if not os.access(self.path, os.W_OK):
+            raise ReadError("the folder cannot be written", remedy="choose another --out", where=str(self.path))
 
     def write(self, record: Comparison) -> None:
         """Write the record, aside and then moved into place."""
