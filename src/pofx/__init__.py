@@ -36,7 +36,7 @@ _HOMES = {
         ("kl", "js", "total_variation", "hellinger", "chi2", "renyi", "alpha_divergence", "probabilities", "counts"),
         "pofx.divergences.information",
     ),
-    **dict.fromkeys(("entropy", "cross_entropy", "mutual_information"), "pofx.divergences.entropies"),
+    **dict.fromkeys(("entropy", "cross_entropy"), "pofx.divergences.entropies"),
     **dict.fromkeys(
         (
             "wasserstein",
@@ -49,6 +49,7 @@ _HOMES = {
         ),
         "pofx.divergences.distances",
     ),
+    "mutual_information": "pofx.divergences.dependence",
     "Watch": "pofx.divergences.two_sample.watch",
     "barycentre_line": "pofx.divergences.transport.barycentre",
     "barycentre_grid": "pofx.divergences.transport.barycentre",

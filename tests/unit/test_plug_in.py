@@ -10,8 +10,8 @@ import pytest
 from scipy import stats
 
 from pofx.divergences.engine import plug_in
+from pofx.divergences.engine.cells import counted, exact
 from pofx.divergences.engine.nearest.entropy import entropy as differential_entropy
-from pofx.divergences.engine.plug_in import counted, exact
 from pofx.divergences.estimate import Estimate, Nature
 from pofx.errors import PofxError
 

@@ -8,15 +8,15 @@ distribution in one dimension, and by draws in more.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from pofx.divergences.coordinates import Coordinates, Scale, is_plain
 from pofx.divergences.estimate import Estimate
 from pofx.divergences.halves import halves
-from pofx.divergences.matching import ARRAYS, carrier, same_places
+from pofx.divergences.matching import carrier, same_places
+from pofx.divergences.points import SAMPLES, Points, ScaleChoice, points_of, table_of, units_of
 from pofx.divergences.sides import Side, two
 from pofx.divergences.transport.bures import bures_wasserstein
 from pofx.divergences.transport.circle import wasserstein_circle
@@ -35,25 +35,10 @@ from pofx.errors import PofxError
 from pofx.likelihood import Likelihood
 from pofx.rng import split
 from pofx.spaces.numeric import Circle
-from pofx.spaces.symbolic import Category, Date, Maybe
+from pofx.spaces.symbolic import Category, Maybe
 from pofx.spaces.table import Table
 
-SAMPLES = 10_000  # draws that stand for a model
 SMALL = 2_000  # draws that stand for a model where cost grows with the square
-
-ScaleChoice = Literal["auto", "pooled", "none"]
-
-
-@dataclass(frozen=True, eq=False)
-class Points:
-    """Both samples as points `[n, k]`, `[m, k]`, with weights, and what one unit of distance is."""
-
-    x: np.ndarray
-    y: np.ndarray
-    x_weights: np.ndarray | None
-    y_weights: np.ndarray | None
-    units: str
-    note: str
 
 
 def wasserstein(
@@ -85,7 +70,7 @@ def wasserstein(
         return found
     if name == "closed form":
         raise PofxError("the Wasserstein distance of these has no formula", expected="two normal laws and order=2")
-    table = _table(a, b)
+    table = table_of(a, b)
     if len(table.names) == 1 and name in ("auto", "line"):
         return _one_column(a, b, table, order, null, seed)
     points = points_of(a, b, scale=scale, draws=draws or SMALL, seed=seed)
@@ -180,7 +165,7 @@ def mmd_squared(
 def classifier_test(p: Any, q: Any, *, draws: int | None = None, seed: int = 0) -> ClassifierTest:
     """Can trees tell rows of P from rows of Q? Accuracy, AUC and p-value on held-out rows (Lopez-Paz & Oquab 2017)."""
     a, b = two(p, q)
-    table = _table(a, b)
+    table = table_of(a, b)
     assert b.space is not None
     n = draws or SAMPLES
     rows = carrier(b.space, table)(b.rows(n, split(seed, "Q")))
@@ -188,41 +173,6 @@ def classifier_test(p: Any, q: Any, *, draws: int | None = None, seed: int = 0) 
 
 
 # Samples as points ---------------------------------------------------------------------------------------------------
-
-
-def points_of(a: Side, b: Side, *, scale: ScaleChoice = "auto", draws: int = SAMPLES, seed: int = 0) -> Points:
-    """Both sides as points in the same coordinates."""
-    table = _table(a, b)
-    assert b.space is not None
-    rows_a = a.rows(draws, split(seed, "P"))
-    rows_b = carrier(b.space, table)(b.rows(draws, split(seed, "Q")))
-    chosen: Scale = "none" if _as_it_is(table, scale) else "pooled"
-    place = Coordinates.of(table, rows_a, rows_b, chosen)
-    drawn = [f"{draws:,} draws stand for {side.label}" for side in (a, b) if side.model is not None]
-    units = _units(table) if chosen == "none" else "pooled sd"
-    x_weights, y_weights = (
-        None if side.data is None or side.data.weights is None else side.data.weights.numpy() for side in (a, b)
-    )
-    return Points(place(rows_a), place(rows_b), x_weights, y_weights, units, "; ".join(drawn))
-
-
-def _as_it_is(table: Table, scale: ScaleChoice) -> bool:
-    if scale != "auto":
-        return scale == "none"
-    return is_plain(table) and (len(table.names) == 1 or table.layout in ARRAYS)
-
-
-def _units(table: Table) -> str:
-    """What one unit of a single column is."""
-    if len(table.names) != 1:
-        return ""
-    return "days" if isinstance(table.spaces[0], Date) else ""
-
-
-def _table(a: Side, b: Side) -> Table:
-    if a.space is None or b.space is None:
-        raise PofxError("a law that only has a name has no points", remedy="give models or samples")
-    return a.space
 
 
 def _told(found: Estimate, at: Points) -> Estimate:
@@ -270,7 +220,7 @@ def _one_column(a: Side, b: Side, table: Table, order: float, null: bool, seed: 
             got=f"column '{table.names[0]}': {space.describe()}",
             remedy="drop the missing rows, or compare with js or total_variation",
         )
-    units = _units(table)
+    units = units_of(table)
     if isinstance(space, Circle):
         rows = [side.rows(SAMPLES, split(seed, side.label))[:, 0].numpy() for side in (a, b)]
         return replace(wasserstein_circle(rows[0], rows[1], space.period, order=order), direction="P, Q")

@@ -19,11 +19,11 @@ import numpy as np
 
 from pofx.core.named import Named
 from pofx.divergences.engine import mixture_bounds, plug_in, pointwise
+from pofx.divergences.engine.cells import Cells, counted, exact
 from pofx.divergences.engine.closed_forms import closed_kl, closed_log_power, closed_total_variation
 from pofx.divergences.engine.dispatcher import answer
 from pofx.divergences.engine.nearest import divergence as nearest_kl
 from pofx.divergences.engine.nearest import ratio
-from pofx.divergences.engine.plug_in import Cells
 from pofx.divergences.engine.question import Measure, Question
 from pofx.divergences.estimate import Estimate
 from pofx.divergences.sides import two
@@ -37,12 +37,12 @@ def probabilities(values: Sequence[float] | np.ndarray, labels: Sequence[object]
     >>> kl(probabilities([0.5, 0.5]), probabilities([0.9, 0.1])).value
     0.5108
     """
-    return plug_in.exact(values, labels)
+    return exact(values, labels)
 
 
 def counts(values: Sequence[float] | np.ndarray, labels: Sequence[object] = ()) -> Cells:
     """A histogram or a table of frequencies `[K]`: a sample of a discrete distribution."""
-    return plug_in.counted(values, labels)
+    return counted(values, labels)
 
 
 def kl(p: Any, q: Any, *, method: str = "auto", **options: Any) -> Estimate:

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from pofx.data.dataset import Data
 from pofx.divergences.coordinates import Coordinates, half_steps
-from pofx.divergences.engine import plug_in
+from pofx.divergences.engine.cells import Cells, counted, exact
 from pofx.divergences.estimate import Estimate, Nature
 from pofx.divergences.halves import halves
 from pofx.errors import PofxError
@@ -34,7 +34,7 @@ FEW = 12  # rows of a cell, on either side, that neighbours need
 class FromCells(Protocol):
     """A measure of two discrete distributions."""
 
-    def __call__(self, p: plug_in.Cells, q: plug_in.Cells) -> Estimate: ...
+    def __call__(self, p: Cells, q: Cells) -> Estimate: ...
 
 
 FromPoints = Callable[..., Estimate]  # (x [n, d], y [m, d], *, steps, null, seed)
@@ -133,7 +133,7 @@ def by_chain(parts: Parted, of_cells: FromCells, of_points: FromPoints, null: bo
     return found if other is None else replace(found, null=other.value)
 
 
-def cells(table: Table, *samples: tuple[Tensor, Tensor | None]) -> list[plug_in.Cells]:
+def cells(table: Table, *samples: tuple[Tensor, Tensor | None]) -> list[Cells]:
     """Counts of each distinct whole row, aligned over samples; of weights, where these are not all whole, shares."""
     joined = torch.cat([rows for rows, _ in samples])
     codes, labels = _codes(table, joined, tuple(range(len(table.names))))
@@ -145,11 +145,11 @@ def cells(table: Table, *samples: tuple[Tensor, Tensor | None]) -> list[plug_in.
     return found
 
 
-def _counted(codes: np.ndarray, labels: list[str], weights: np.ndarray | None = None) -> plug_in.Cells:
+def _counted(codes: np.ndarray, labels: list[str], weights: np.ndarray | None = None) -> Cells:
     counts = np.bincount(codes, weights=weights, minlength=len(labels)).astype(np.float64)
     if weights is None or (counts == np.floor(counts)).all():
-        return plug_in.counted(counts, labels)
-    return plug_in.exact(counts / counts.sum(), labels)
+        return counted(counts, labels)
+    return exact(counts / counts.sum(), labels)
 
 
 def _codes(table: Table, rows: Tensor, columns: tuple[int, ...], flags: bool = False) -> tuple[np.ndarray, list[str]]:

@@ -13,65 +13,20 @@ q^(1-a)) / (a - 1); alpha = (sum p^a q^(1-a) - 1) / (a (a - 1)) (Cressie and Rea
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import xlog1py, xlogy
 
+from pofx.divergences.engine.cells import Array, Cells, aligned, as_cells
 from pofx.divergences.estimate import Estimate, Nature
 from pofx.errors import PofxError
-
-Array = NDArray[np.float64]
-TOLERANCE = 1e-9  # of a sum of probabilities
-
-
-@dataclass(frozen=True)
-class Cells:
-    """A discrete distribution: made by `exact` or `counted`.
-
-    Args:
-        share: probability or relative frequency of each cell `[K]`.
-        rows: how many rows were counted; None for exact probabilities.
-        labels: the cells' names, for messages.
-    """
-
-    share: Array
-    rows: int | None = None
-    labels: tuple[str, ...] = ()
-
-    def named(self, cell: int) -> str:
-        """A cell as the user knows it."""
-        return self.labels[cell] if self.labels else f"cell {cell}"
-
-
-def exact(probabilities: ArrayLike, labels: Sequence[object] = ()) -> Cells:
-    """Probabilities that sum to one, of any shape."""
-    p = _numbers(probabilities, "the probabilities", labels)
-    total = math.fsum(p.ravel())
-    if abs(total - 1) > TOLERANCE:
-        raise PofxError(
-            "the probabilities do not sum to one", got=f"a sum of {total:.12g}", expected="1",
-            remedy="divide by the sum if that is what you mean, or use counts(...) for counts",
-        )  # fmt: skip
-    return Cells(p, None, tuple(map(str, labels)))
-
-
-def counted(counts: ArrayLike, labels: Sequence[object] = ()) -> Cells:
-    """How often each cell was seen."""
-    c = _numbers(counts, "the counts", labels)
-    if (c != np.floor(c)).any():
-        raise PofxError("counts are whole numbers", got=f"{c[c != np.floor(c)][0]:g}", remedy="use exact(...)")
-    total = float(c.sum())
-    if total <= 0:
-        raise PofxError("nothing was counted", got="a sum of 0", remedy="give a sample with rows")
-    return Cells(c / total, int(total), tuple(map(str, labels)))
 
 
 def entropy(p: Cells | ArrayLike, *, corrected: bool = False) -> Estimate:
     """-sum p log p, nats: of a discrete variable. Of a sample of real numbers it is `nearest.entropy.entropy`."""
-    a = _cells(p)
+    a = as_cells(p)
     value = float(-xlogy(a.share, a.share).sum())
     bias = -(np.count_nonzero(a.share) - 1) / (2 * a.rows) if a.rows else 0.0
     slope = np.where(a.share > 0, -np.log(np.where(a.share > 0, a.share, 1.0)), 0.0)
@@ -80,7 +35,7 @@ def entropy(p: Cells | ArrayLike, *, corrected: bool = False) -> Estimate:
 
 def cross_entropy(p: Cells | ArrayLike, q: Cells | ArrayLike) -> Estimate:
     """-sum p log q, nats; infinite where q is 0 and p is not, and then says where."""
-    a, b = _aligned(p, q)
+    a, b = aligned(p, q)
     missing = _missing(a, b)
     if missing:
         return _told("H", "P, Q", math.inf, None, [a, b], note=missing)
@@ -91,7 +46,7 @@ def cross_entropy(p: Cells | ArrayLike, q: Cells | ArrayLike) -> Estimate:
 
 def kl(p: Cells | ArrayLike, q: Cells | ArrayLike, *, corrected: bool = False) -> Estimate:
     """sum p log(p / q), nats, never below 0; infinite where q is 0 and p is not, and then says where."""
-    a, b = _aligned(p, q)
+    a, b = aligned(p, q)
     missing = _missing(a, b)
     if missing:
         return _told("KL", "P || Q", math.inf, None, [a, b], note=missing)
@@ -105,7 +60,7 @@ def kl(p: Cells | ArrayLike, q: Cells | ArrayLike, *, corrected: bool = False) -
 
 def jensen_shannon(p: Cells | ArrayLike, q: Cells | ArrayLike) -> Estimate:
     """Mean KL of p and q to their mean, nats, in [0, ln 2]."""
-    a, b = _aligned(p, q)
+    a, b = aligned(p, q)
     total = a.share + b.share
     u = _over(a.share - b.share, total)
     value = float((total / 4 * _both_sides(u)).sum())
@@ -116,7 +71,7 @@ def jensen_shannon(p: Cells | ArrayLike, q: Cells | ArrayLike) -> Estimate:
 
 def total_variation(p: Cells | ArrayLike, q: Cells | ArrayLike) -> Estimate:
     """Half the sum of |p - q|, in [0, 1]."""
-    a, b = _aligned(p, q)
+    a, b = aligned(p, q)
     slope = np.sign(a.share - b.share) / 2
     value = min(float(np.abs(a.share - b.share).sum() / 2), 1.0)
     return _told("TV", "P, Q", value, _variance(a, slope) + _variance(b, slope), [a, b], units="")
@@ -124,7 +79,7 @@ def total_variation(p: Cells | ArrayLike, q: Cells | ArrayLike) -> Estimate:
 
 def hellinger_squared(p: Cells | ArrayLike, q: Cells | ArrayLike) -> Estimate:
     """1 - sum sqrt(p q), in [0, 1]."""
-    a, b = _aligned(p, q)
+    a, b = aligned(p, q)
     root_p, root_q = np.sqrt(a.share), np.sqrt(b.share)
     value = min(float(((root_p - root_q) ** 2).sum() / 2), 1.0)
     variance = _variance(a, -_over(root_q, root_p) / 2) + _variance(b, -_over(root_p, root_q) / 2)
@@ -133,7 +88,7 @@ def hellinger_squared(p: Cells | ArrayLike, q: Cells | ArrayLike) -> Estimate:
 
 def chi_square(p: Cells | ArrayLike, q: Cells | ArrayLike) -> Estimate:
     """sum (p - q)^2 / q; infinite where q is 0 and p is not, and then says where."""
-    a, b = _aligned(p, q)
+    a, b = aligned(p, q)
     missing = _missing(a, b)
     if missing:
         return _told("chi-square", "P || Q", math.inf, None, [a, b], units="", note=missing)
@@ -148,7 +103,7 @@ def chi_square(p: Cells | ArrayLike, q: Cells | ArrayLike) -> Estimate:
 
 def renyi(p: Cells | ArrayLike, q: Cells | ArrayLike, alpha: float) -> Estimate:
     """log(sum p^a q^(1-a)) / (a - 1), nats, a >= 0; a = 1 is KL(P || Q)."""
-    a, b = _aligned(p, q)
+    a, b = aligned(p, q)
     if not alpha >= 0 or math.isinf(alpha):
         raise PofxError("Renyi's order is a finite number, not negative", got=f"{alpha:g}")
     name = f"Renyi({alpha:g})"
@@ -166,7 +121,7 @@ def renyi(p: Cells | ArrayLike, q: Cells | ArrayLike, alpha: float) -> Estimate:
 
 def alpha_divergence(p: Cells | ArrayLike, q: Cells | ArrayLike, alpha: float) -> Estimate:
     """(sum p^a q^(1-a) - 1) / (a (a - 1)); a = 1 is KL(P || Q) and a = 0 is KL(Q || P)."""
-    a, b = _aligned(p, q)
+    a, b = aligned(p, q)
     if not math.isfinite(alpha):
         raise PofxError("alpha is a finite number", got=f"{alpha:g}")
     name = f"alpha({alpha:g})"
@@ -187,7 +142,7 @@ def alpha_divergence(p: Cells | ArrayLike, q: Cells | ArrayLike, alpha: float) -
 
 def mutual_information(joint: Cells | ArrayLike, *, corrected: bool = False) -> Estimate:
     """Of a table of joint probabilities or counts `[a, b]`: KL from it to the product of its margins, nats."""
-    a = _cells(joint)
+    a = as_cells(joint)
     if a.share.ndim != 2:
         raise PofxError("a joint table has two axes", got=f"shape {a.share.shape}", expected="[a, b]")
     rows, columns = a.share.sum(1), a.share.sum(0)
@@ -296,36 +251,3 @@ def _missing(a: Cells, b: Cells) -> str:
     more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
     named = a if a.labels else b
     return f"infinite: no probability on the other side at {named.named(int(bad[0]))}{more}"
-
-
-def _cells(p: Cells | ArrayLike) -> Cells:
-    return p if isinstance(p, Cells) else exact(p)
-
-
-def _aligned(p: Cells | ArrayLike, q: Cells | ArrayLike) -> tuple[Cells, Cells]:
-    a, b = _cells(p), _cells(q)
-    if a.share.shape != b.share.shape or (a.labels and b.labels and a.labels != b.labels):
-        shapes = f"shapes {a.share.shape} and {b.share.shape}"
-        raise PofxError(
-            "the two distributions have different cells",
-            got=shapes if a.share.shape != b.share.shape else "different labels",
-            remedy="give both the same cells in the same order, with 0 where one has none",
-        )
-    return a, b
-
-
-def _numbers(values: ArrayLike, what: str, labels: Sequence[object]) -> Array:
-    try:
-        p = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise PofxError(f"{what} are not numbers") from None
-    if p.ndim == 0 or not p.size:
-        raise PofxError(f"{what} are empty", remedy="give one number per cell")
-    if labels and len(labels) != p.size:
-        raise PofxError("one label per cell", got=f"{len(labels)} labels", expected=str(p.size))
-    bad = ~np.isfinite(p) | (p < 0)
-    if bad.any():
-        cell = int(np.flatnonzero(bad)[0])
-        where = f"at {labels[cell] if labels else f'cell {cell}'}"
-        raise PofxError(f"{what} must be finite and not negative", got=f"{p.ravel()[cell]:g} {where}")
-    return p
