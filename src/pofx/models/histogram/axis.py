@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pofx.core.cumulative import ends
 from pofx.spaces.base import Measure, Scalar
-from pofx.spaces.numeric import Circle, Integer, Interval, Positive
+from pofx.spaces.numeric import Circle, Integer, Positive
 from pofx.spaces.symbolic import Category
 
 SHAPE = 4.0  # of the tails; their mean excess is scale / (SHAPE - 1)
@@ -23,18 +24,12 @@ SHAPE = 4.0  # of the tails; their mean excess is scale / (SHAPE - 1)
 
 def line_ends(space: Scalar) -> tuple[float, float]:
     """Where an axis begins and ends, in the coordinate that its cells have."""
-    if isinstance(space, Positive):
-        return 0.0, math.inf
-    if isinstance(space, Interval):
-        return float(space.low), float(space.high)
-    if isinstance(space, Circle):
-        return float(space.origin), float(space.origin + space.period)
     if isinstance(space, Category):
         return -0.5, space.size - 0.5
     if isinstance(space, Integer):
         low = -math.inf if space.low is None else space.low - 0.5
         return low, math.inf if space.high is None else space.high + 0.5
-    return -math.inf, math.inf
+    return ends(space)
 
 
 def pseudo_counts(space: Scalar, edges: Tensor, counts: Tensor, smoothing: Tensor) -> Tensor:
