@@ -13,7 +13,7 @@ from pofx.spaces.base import Space
 
 @dataclass(frozen=True)
 class Whole(Codec):
-    """The identity on a space."""
+    """No change but that codes come as float64."""
 
     space: Space
 
@@ -26,7 +26,8 @@ class Whole(Codec):
         return self.space
 
     def encode(self, x: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
-        return x, torch.zeros(len(x), dtype=torch.float64, device=x.device)
+        z = x.to(torch.float64)
+        return z, z.new_zeros(len(z))
 
     def decode(self, z: Tensor) -> Tensor:
         return z

@@ -253,6 +253,8 @@ class Model(nn.Module, ABC):
             return None
         conditions = self.given_space.read(as_rows(given))
         self.given_space.check(conditions)
+        if not bool(self.given_space.contains(conditions).all()):
+            raise SpaceError("a condition was not met in fitting", expected=self.given_space.describe())
         if len(conditions) != n:
             raise SpaceError("one condition a row is needed", got=f"{len(conditions)}", expected=f"{n}")
         return conditions.to(self._device())

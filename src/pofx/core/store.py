@@ -17,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor
 
+from pofx.codecs import dequantize, whole  # noqa: F401  # that a fresh process knows what a file may hold
 from pofx.codecs.base import Codec, ColumnCodec
 from pofx.core.contract import Model
 from pofx.core.estimator import Estimator

@@ -17,7 +17,7 @@ class Data:
 
     Args:
         space: what one row is.
-        values: float64 `[n, *space.event_shape]`.
+        values: float64 `[n, *space.event_shape]`; images may come in their compact form, whole numbers of few bits.
         weights: non-negative, `[n]`, or None for equal ones. Whole numbers are repetitions; of others only the ratios
             matter, and they count for Kish's effective number of rows.
         given: conditions `[n, ...]` in `given_space`, or None.

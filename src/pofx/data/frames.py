@@ -50,6 +50,8 @@ def as_rows(values: Any) -> Any:
     """What a space reads: arrays, tensors and Polars frames as they are, numbers in lists as an array, else a frame."""
     if isinstance(values, np.ndarray | pl.DataFrame) or _is_tensor(values):
         return values
+    if isinstance(values, list | tuple) and len(values) and hasattr(values[0], "getbands"):
+        return list(values)  # Pillow's images, which an image space reads
     if isinstance(values, list | tuple) and not (len(values) and isinstance(values[0], Mapping)):
         return np.asarray(values)
     return to_frame(values)

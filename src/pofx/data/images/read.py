@@ -1,0 +1,179 @@
+"""Pictures from a path, as `Data` in an `Image` space, with class labels as conditions.
+
+    data = read_images("digits/")                  # a folder; its sub-folders are the classes
+    read("digits/", resize=32).notes               # what was decided on the way, for people
+
+Taken: a folder or zip of PNG, JPEG, BMP, GIF, TIFF or WebP files, IDX files (MNIST) with their labels, .npz and .npy,
+Parquet of encoded pictures. Values stay uint8 (int32 above 8 bits), as `Image.compact` gives them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pofx.data.dataset import Data
+from pofx.data.images.arrays import read_arrays
+from pofx.data.images.folder import read_folder, read_zip
+from pofx.data.images.idx import read_idx, read_idx_folder
+from pofx.data.images.labels import conditions
+from pofx.data.images.parquet import read_parquet
+from pofx.data.images.sheaf import Sheaf
+from pofx.data.images.sniff import Kind, idx_files, kind_of, meant_for, parquet_files, pictures, sets_inside
+from pofx.data.images.wish import Background, Channels, Part, Wish
+from pofx.data.reading.files import open_source
+from pofx.errors import ReadError
+from pofx.spaces.image import Image
+from pofx.training.recorder import SILENT, Recorder
+
+Reader = Callable[[Path, Wish, list[str], str, Recorder], Sheaf]
+
+
+@dataclass(frozen=True, eq=False)
+class ReadImages:
+    """Pictures from a path.
+
+    Args:
+        data: the pictures, and their classes where there are any.
+        notes: what was decided on the way that a person may want to know, one line each.
+    """
+
+    data: Data
+    notes: tuple[str, ...]
+
+
+def read_images(
+    path: str | Path,
+    *,
+    resize: int | tuple[int, int] | None = None,
+    channels: Channels | None = None,
+    background: Background | None = None,
+    first_frame: bool = False,
+    part: Part | None = None,
+    recorder: Recorder = SILENT,
+) -> Data:
+    """The pictures of a path. See `read`."""
+    wished = read(
+        path,
+        resize=resize,
+        channels=channels,
+        background=background,
+        first_frame=first_frame,
+        part=part,
+        recorder=recorder,
+    )
+    return wished.data
+
+
+def read(
+    path: str | Path,
+    *,
+    resize: int | tuple[int, int] | None = None,
+    channels: Channels | None = None,
+    background: Background | None = None,
+    first_frame: bool = False,
+    part: Part | None = None,
+    recorder: Recorder = SILENT,
+) -> ReadImages:
+    """The pictures of a path, and notes on how they were read.
+
+    Args:
+        path: a folder, or an IDX, .npz, .npy, Parquet or zip file.
+        resize: height and width for all, or one number for both; pictures are stretched, with averaging.
+        channels: `grey` or `colour` for all; None keeps them, and refuses a mixture.
+        background: `white` or `black` behind transparent pixels; None refuses them.
+        first_frame: the first frame stands for an animation; otherwise it is refused.
+        part: `train`, `test` or `validation` where they lie together; None is the training part.
+        recorder: told of progress.
+
+    Raises:
+        ReadError: no pictures, a broken one, mixed sizes, or what else has no one answer; in one line, with the cure.
+        MissingExtra: picture files without Pillow.
+    """
+    where, notes = str(path), list[str]()
+    wish = Wish(_size(resize, where), channels, background, first_frame, part)
+    sheaf = _reader(Path(path).expanduser(), where)(Path(path).expanduser(), wish, notes, where, recorder)
+    given, given_space = (None, None) if sheaf.labels is None else conditions(sheaf.labels, notes)
+    count, height, width = sheaf.pixels.shape[1:]
+    space = Image(count, height, width, sheaf.bits)
+    if count == 3 and _really_grey(sheaf.pixels):
+        notes.append("every pixel is grey, stored as three equal channels: channels='grey' counts each once")
+    data = Data(space, _tensor(sheaf.pixels), given=given, given_space=given_space, origin=where)
+    return ReadImages(data, tuple(notes))
+
+
+def _reader(path: Path, where: str) -> Reader:
+    readers: dict[Kind, Reader] = {
+        Kind.FOLDER: read_folder,
+        Kind.ZIP: read_zip,
+        Kind.IDX: read_idx,
+        Kind.IDX_FOLDER: lambda folder, *rest: read_idx_folder(idx_files(folder), *rest),
+        Kind.ARRAYS: read_arrays,
+        Kind.PARQUET: lambda file, *rest: read_parquet([file], *rest),
+        Kind.PARQUET_FOLDER: lambda folder, *rest: read_parquet(parquet_files(folder), *rest),
+    }
+    kind = kind_of(path)
+    if kind is Kind.NONE and path.is_file():
+        kind = meant_for(path)
+    if kind not in readers:
+        raise _no_images(path, kind, where)
+    if kind is Kind.FOLDER:
+        _refuse_one_among_others(path, where)
+    return readers[kind]
+
+
+def _refuse_one_among_others(folder: Path, where: str) -> None:
+    """One picture beside a file of many is their preview, or a sheet of them."""
+    beside = sets_inside(folder)
+    if beside and len(list(islice(pictures(folder), 2))) == 1:
+        raise ReadError(
+            "this folder holds one picture and a file of many",
+            got=f"{next(pictures(folder)).name} and {beside[0].name}",
+            remedy=f"name the file: {beside[0]}",
+            where=where,
+        )
+
+
+def _no_images(path: Path, kind: Kind, where: str) -> ReadError:
+    if kind is Kind.PICTURE:
+        return ReadError(
+            "one picture is not a data set",
+            expected="many of one size",
+            remedy="name the folder that it lies in; cut a sheet of many into files of their own first",
+            where=where,
+        )
+    if not path.exists():
+        open_source(path)  # raises, and suggests the nearest name
+    inside = sets_inside(path) if path.is_dir() else []
+    what = "there are no pictures in this folder" if path.is_dir() else "this file holds no pictures that pofx reads"
+    return ReadError(
+        what,
+        expected="PNG, JPEG, BMP, GIF, TIFF, WebP, IDX, .npz or .npy with [n, H, W], or Parquet of encoded pictures",
+        remedy=f"name one of its files: {inside[0]}" if inside else "",
+        where=where,
+    )
+
+
+def _size(resize: int | tuple[int, int] | None, where: str) -> tuple[int, int] | None:
+    size = (resize, resize) if isinstance(resize, int) else resize
+    if size is not None and (tuple(size[:2]) != tuple(size) or min(size) < 1):
+        raise ReadError(
+            "pictures cannot have this size", got=f"resize={resize}", expected="(height, width)", where=where
+        )
+    return size
+
+
+def _tensor(pixels: np.ndarray) -> Tensor:
+    """In the type that `Image.compact` gives; copied only where NumPy's memory cannot be used as it lies."""
+    plain = np.ascontiguousarray(pixels if pixels.dtype == np.uint8 else pixels.astype(np.int32))
+    return torch.from_numpy(plain if plain.flags.writeable else plain.copy())
+
+
+def _really_grey(pixels: np.ndarray) -> bool:
+    return all(bool((one[0] == one[1]).all() and (one[1] == one[2]).all()) for one in pixels)
