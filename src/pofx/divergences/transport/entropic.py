@@ -26,12 +26,14 @@ from pofx.divergences.transport.line import share_variance
 from pofx.divergences.transport.masses import Array, Ranks, both_points, check_order, repetitions, shares, uniform_or
 from pofx.divergences.transport.newton import MOST_POINTS, newton
 from pofx.divergences.transport.plan import BUDGET, Plan, marginal_error
+from pofx.divergences.transport.scaling import scaled
 from pofx.divergences.transport.softmin import Costs
 from pofx.errors import PofxError
 
 TOLERANCE = 1e-7  # L1 error of the marginals
 ITERATIONS = 20_000
-WARM_UP = 10  # iterations at each epsilon on the way down
+SWEEPS = 300  # products with a kept kernel, each a small part of a log-domain step
+WARM_UP = 3  # log-domain iterations at each epsilon on the way down
 DROPPED = 1e-10  # share of a row's mass that entries left out of the triplets may hold
 COARSE = 1e-3  # marginal error at which the next epsilon may begin
 RELAXED = 1.8  # over-relaxation at the last epsilon
@@ -142,10 +144,17 @@ def _solve(
     small = keep and max(len(x), len(y)) <= MOST_POINTS
     count = 0
     for step in _steps(there.most(), epsilon):
+        last = step == epsilon
         for _ in range(WARM_UP):
             f = there.softmin(g, log_v, step)
             g = back.softmin(f, log_u, step)
             count += 1
+        if keep:
+            wanted, most = (tolerance / 8, SWEEPS) if last else (COARSE, SWEEPS // 3)
+            f, g, done, met = scaled(there, f, g, weight, other, step, tolerance=wanted, sweeps=most)
+            count += done
+            if met:
+                continue
         if small:
             f = newton(there, back, f, weight, other, step, tolerance / 4 if step == epsilon else COARSE)
             g = back.softmin(f, log_u, step)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pofx.divergences.transport.softmin import Costs
 
-MOST_POINTS = 2_000  # of either sample
+MOST_POINTS = 4_000  # of either sample
 STEPS = 60
 HALVINGS = 12
 RIDGE = 1e-13  # against the greatest row mass: keeps the factorisation alive where blocks hardly touch

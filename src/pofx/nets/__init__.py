@@ -1,0 +1,1 @@
+"""Networks: they import torch only."""
