@@ -256,7 +256,9 @@ def _flipped(content: bytes) -> bytes:
     return content[:-50] + bytes([content[-50] ^ 1]) + content[-49:]
 
 
-@pytest.mark.parametrize("harm", [_cut, _flipped, lambda _: b"", lambda _: b"not a checkpoint"], ids=str)
+@pytest.mark.parametrize(
+    "harm", [_cut, _flipped, lambda _: b"", lambda _: b"not a checkpoint"], ids=["cut", "flipped", "empty", "other"]
+)
 def test_a_damaged_checkpoint_is_refused(harm: Callable[[bytes], bytes], half: Path) -> None:
     half.write_bytes(harm(half.read_bytes()))
     with pytest.raises(StoreError, match="checkpoint is damaged") as said:

@@ -1,0 +1,1 @@
+"""Likelihood heads: p(x | numbers from a network)."""

@@ -1,0 +1,1 @@
+"""Variational autoencoders: a lower bound of the likelihood."""
