@@ -31,6 +31,7 @@ from pofx.core.registry import estimators
 from pofx.core.store import describe, restore
 from pofx.data.names import distinct
 from pofx.data.resolution import resolution_of
+from pofx.likelihood import Likelihood
 from pofx.spaces.numeric import Real
 from pofx.spaces.table import Table
 
@@ -140,7 +141,7 @@ def wrap(recipe: type[Estimator], module: str = __name__) -> type[DensityEstimat
 
 def __getattr__(name: str) -> type[DensityEstimator]:
     """`pofx.sklearn.KDE`: made on first use, and kept, so that a class is the same class each time."""
-    known = {} if name.startswith("_") else {recipe.__name__: recipe for recipe in estimators().values()}
+    known = {} if name.startswith("_") else _densities()
     if name not in known:
         raise AttributeError(f"module 'pofx.sklearn' has no attribute '{name}'; it has: {', '.join(sorted(known))}")
     made = wrap(known[name])
@@ -149,7 +150,12 @@ def __getattr__(name: str) -> type[DensityEstimator]:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *(recipe.__name__ for recipe in estimators().values())})
+    return sorted({*globals(), *_densities()})
+
+
+def _densities() -> dict[str, type[Estimator]]:
+    """The estimators whose models score rows: `score_samples` is a log-density, and a bound is none."""
+    return {recipe.__name__: recipe for recipe in estimators().values() if recipe.likelihood is Likelihood.EXACT}
 
 
 def _options(recipe: type[Estimator]) -> list[Field[Any]]:

@@ -17,6 +17,7 @@ from pofx.core.contract import Capability, Model
 from pofx.data.dataset import Data
 from pofx.data.infer import as_data
 from pofx.errors import FitError, SpaceError
+from pofx.likelihood import Likelihood
 from pofx.spaces.base import Space
 from pofx.spaces.table import Table
 from pofx.training.plan import Plan
@@ -33,6 +34,8 @@ class Estimator(ABC):
     """Spaces that `_fit` takes as they are; other columns are brought to these by a codec."""
     capabilities: ClassVar[frozenset[Capability]] = frozenset()
     """What its models can do; the same set as the model class declares, plus `weights` and `missing` where true."""
+    likelihood: ClassVar[Likelihood] = Likelihood.EXACT
+    """What its models have: an exact probability, a lower bound, or none."""
     standardise: ClassVar[bool] = True
     """Whether real columns reach `_fit` with mean 0 and standard deviation 1."""
     columns: ClassVar[int | None] = None

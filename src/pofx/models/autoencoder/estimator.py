@@ -20,6 +20,7 @@ from pofx.core.estimator import Estimator
 from pofx.core.registry import estimator as estimator_named
 from pofx.core.registry import register
 from pofx.data.dataset import Data
+from pofx.likelihood import Likelihood
 from pofx.models.autoencoder.features import Features
 from pofx.models.autoencoder.model import ROWS, AutoencoderModel
 from pofx.models.autoencoder.options import Options
@@ -61,6 +62,7 @@ class Autoencoder(Options):
     name: ClassVar[str] = "autoencoder"
     accepts: ClassVar[tuple[type[Space], ...]] = (Real, Category, Integer, Circle, Image)
     capabilities = AutoencoderModel.capabilities | {"weights"}
+    likelihood = Likelihood.NONE
 
     def __post_init__(self) -> None:
         check_options(

@@ -20,6 +20,7 @@ from pofx.core.estimator import Estimator
 from pofx.core.registry import register
 from pofx.data.dataset import Data
 from pofx.errors import FitError
+from pofx.likelihood import Likelihood
 from pofx.models.autoencoder.features import Features
 from pofx.models.autoencoder.training import check_options, parts_of, units, weighty
 from pofx.models.vae.fitting import fit
@@ -55,6 +56,7 @@ class VAE(Options):
     name: ClassVar[str] = "vae"
     accepts: ClassVar[tuple[type[Space], ...]] = (Real, Category, Integer, Circle, Image)
     capabilities = VAEModel.capabilities | {"weights"}
+    likelihood = Likelihood.LOWER_BOUND
 
     def __post_init__(self) -> None:
         check_options(self, LEAST)
