@@ -74,6 +74,31 @@ def test_a_bound_gives_a_bound_on_the_right_side() -> None:
     assert pofx.entropy(Under(0.0)).nature is Nature.UPPER_BOUND
 
 
+class UnderTwo(BoundedDensity):
+    """Two columns, u about 0 and v about 5, known up to a deficit of 0.1 nats."""
+
+    def __init__(self) -> None:
+        super().__init__(Table(("u", "v"), (Real(), Real())))
+
+    @property
+    def free_parameters(self) -> int:
+        return 0
+
+    def _log_weight(self, x: Tensor, given: Tensor | None, generator: torch.Generator) -> Tensor:
+        return -0.5 * (x - torch.tensor([0.0, 5.0])).square().sum(1) - math.log(2 * math.pi) - 0.1
+
+    def _sample(self, n: int, generator: torch.Generator, given: Tensor | None) -> Tensor:
+        return torch.randn(n, 2, dtype=torch.float64, generator=generator) + torch.tensor([0.0, 5.0])
+
+
+def test_a_bounded_model_gets_its_columns_in_its_own_order() -> None:
+    random = np.random.default_rng(14)
+    rows = pl.DataFrame({"v": random.normal(5, 1, 500), "u": random.normal(0, 1, 500)})
+    p = pofx.Gaussian().fit(rows)
+    assert pofx.kl(p, UnderTwo()).value == pytest.approx(0.1, abs=0.05)
+    assert pofx.cross_entropy(p, UnderTwo()).value == pytest.approx(2.84 + 0.1, abs=0.15)
+
+
 def test_two_bounds_are_refused_with_the_reason() -> None:
     with pytest.raises(LikelihoodError, match="difference of two bounds bounds nothing"):
         pofx.kl(Under(0.0), Under(1.0))

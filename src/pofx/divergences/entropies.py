@@ -118,7 +118,7 @@ def _under_model(p: Side, q: Side, draws: int, seed: int, name: str = "H", direc
     weights = None if p.data is None else p.data.weights
     rows = p.rows(draws, split(seed, "P"))
     bounded = model.likelihood is Likelihood.LOWER_BOUND
-    log_q = model.log_prob_bound(rows, seed=split(seed, "Q")) if bounded else scorer(q, space)(rows)
+    log_q = scorer(q, space, split(seed, "Q"))(rows)
     found = monte_carlo.averaged(-log_q) if weights is None else _weighted(-log_q, weights)
     nature = Nature.UPPER_BOUND if bounded else Nature.MONTE_CARLO
     method = f"mean over the {len(rows):,} rows of {p.label}" if p.data is not None else f"mean over draws of {p.label}"

@@ -106,15 +106,18 @@ def _in_order(side: Side, names: list[str]) -> Side:
     return replace(side, model=turned, space=_table(turned.space))
 
 
-def scorer(side: Side, source: Table) -> Scorer:
-    """log-probability under the side's model of rows of another, matching table, `[n, d] -> [n]`."""
+def scorer(side: Side, source: Table, seed: int = 0) -> Scorer:
+    """log-probability under the side's model of rows of another, matching table, `[n, d] -> [n]`, nats.
+
+    Of a model that has only a lower bound, one draw of that bound, by the seed.
+    """
     model, space = side.model, side.space
     assert model is not None
     assert space is not None
     carry = carrier(source, space)
 
     def score(x: Tensor) -> Tensor:
-        result: Tensor = model.log_prob(carry(x))
+        result: Tensor = model.log_prob_bound(carry(x), seed=seed)  # exact models give log_prob
         return result
 
     return score

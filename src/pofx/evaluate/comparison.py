@@ -83,11 +83,11 @@ def compare(
     Raises:
         PofxError: nothing to compare: no common column, too few rows, a file that cannot be read.
     """
-    if not 0 < alpha < 1 or permutations < 19:
+    if not 0 < alpha < 1 or 2 / (permutations + 1) > alpha:  # two families of tests: the smallest p is doubled
         raise PofxError(
             "these settings allow no test",
             got=f"alpha={alpha}, permutations={permutations}",
-            expected="0 < alpha < 1 and at least 19 permutations",
+            expected="0 < alpha < 1 and at least 2 / alpha - 1 permutations",
         )
     asked = Asked(alpha, permutations, seed, command)
     first, second, only_a, only_b = _opened(a, b)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import asdict
 
 import numpy as np
@@ -49,7 +48,7 @@ def column_drift(
     """Everything about one column: `a` `[n]` and `b` `[m]` in its tensor form."""
     name, space = table.names[j], table.spaces[j]
     measures = _measures(Table((name,), (space,)), a, b, seed)
-    picture = _picture(name, space, a, b, measures, seed)
+    picture = _picture(name, space, a, b, seed)
     head, *rest = measures or [_nothing()]
     headline = asdict(head)
     headline.pop("name"), headline.pop("p_value"), headline.pop("draws"), headline.pop("note")
@@ -126,7 +125,7 @@ def _flag_counts(space: Maybe, x: Tensor) -> list[float]:
 # The picture ---------------------------------------------------------------------------------------------------------
 
 
-def _picture(name: str, space: Scalar, a: Tensor, b: Tensor, measures: Sequence[Measure], seed: int) -> ColumnPicture:
+def _picture(name: str, space: Scalar, a: Tensor, b: Tensor, seed: int) -> ColumnPicture:
     bins = column_evidence(name, space, a, b, seed=seed, bins=_bins(min(len(a), len(b))))
     shares_a, shares_b = np.array(bins.data), np.array(bins.samples)
     drawn: dict[str, tuple[float, ...]] = {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 
 import torch
@@ -11,11 +10,11 @@ from torch import Tensor
 
 from pofx.divergences.engine import monte_carlo
 from pofx.divergences.engine.closed_forms import title
-from pofx.divergences.engine.integrals import Integral, outcomes, total
+from pofx.divergences.engine.integrals import outcomes, total
 from pofx.divergences.engine.question import Question
 from pofx.divergences.estimate import Estimate, Nature
 from pofx.divergences.matching import carrier, same_places
-from pofx.divergences.sides import Side, scorer
+from pofx.divergences.sides import scorer
 from pofx.errors import LikelihoodError
 from pofx.likelihood import Likelihood
 from pofx.rng import split
@@ -48,17 +47,13 @@ def integral(ask: Question) -> Estimate | None:
     if found is None:
         return None
     log_p, log_q = scorer(ask.p, found.table), scorer(ask.q, found.table)
-    if found.continuous == 2 and abs(_mass(total(found, lambda x: _mixture(log_p(x), log_q(x)))) - 1) > WRONG_MASS:
+    if found.continuous == 2 and abs(total(found, lambda x: _mixture(log_p(x), log_q(x))).value - 1) > WRONG_MASS:
         return None  # the boxes missed something: leave it to random draws
     whole = total(found, lambda x: ask.functional.at(log_p(x), log_q(x)))
     value = ask.functional.final(min(whole.value, ask.functional.ceiling))
     if whole.points:
         return ask.told(value, Nature.CLOSED_FORM, f"sum over {whole.points:,} outcomes", note=whole.where)
     return ask.told(value, Nature.QUADRATURE, f"adaptive, {found.continuous}-D", note=whole.where)
-
-
-def _mass(whole: Integral) -> float:
-    return whole.value
 
 
 def _mixture(log_p: Tensor, log_q: Tensor) -> tuple[Tensor, Tensor]:
@@ -123,18 +118,10 @@ def bound(ask: Question) -> Estimate | None:
     n = ask.draws or monte_carlo.DRAWS
     rows = ask.p.model.draw(n, seed=split(ask.seed, "P"))
     assert ask.p.space is not None
-    log_p, log_q = (_score(side, ask.p.space, split(ask.seed, side.label)) for side in (ask.p, ask.q))
+    log_p, log_q = (scorer(side, ask.p.space, split(ask.seed, side.label)) for side in (ask.p, ask.q))
     found = monte_carlo.averaged(log_p(rows) - log_q(rows))
     nature = Nature.LOWER_BOUND if kinds[0] is Likelihood.LOWER_BOUND else Nature.UPPER_BOUND
     return replace(_drawn(ask, found, f"draws of {ask.p.label}, whose scores are bounds"), nature=nature)
-
-
-def _score(side: Side, table: Table, seed: int) -> Callable[[Tensor], Tensor]:
-    if side.likelihood is Likelihood.EXACT:
-        return scorer(side, table)
-    model = side.model
-    assert model is not None
-    return lambda rows: model.log_prob_bound(rows, seed=seed)
 
 
 def _whose(ask: Question) -> str:
