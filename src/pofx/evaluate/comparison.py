@@ -7,8 +7,6 @@ nothing changed is at most `alpha`. A run stands by draws of its chosen model.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -19,36 +17,26 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pofx.data.dataset import Data
 from pofx.data.frames import to_frame
 from pofx.data.tables import read
-from pofx.divergences import distances, entropies, information
 from pofx.divergences.coordinates import Coordinates
-from pofx.divergences.estimate import Estimate, Nature
-from pofx.divergences.halves import halves
 from pofx.divergences.matching import carrier
 from pofx.divergences.sides import Side, two
 from pofx.divergences.transport.exact import exact_plan
-from pofx.divergences.two_sample import classifier, energy
-from pofx.divergences.two_sample.classified import judged
-from pofx.divergences.two_sample.permutation import column_tests, energy_test
+from pofx.divergences.two_sample.permutation import column_tests
 from pofx.errors import MissingExtra, PofxError, SpaceError
-from pofx.evaluate.drift import column_drift, kinds, measure_of
-from pofx.likelihood import Likelihood
+from pofx.evaluate.drift import column_drift, kinds
+from pofx.evaluate.whole_rows import some, whole_rows
 from pofx.rng import split
-from pofx.runs.comparison import ArrowsPicture, ColumnDrift, Comparison, Measure, Part, Verdict
+from pofx.runs.comparison import ArrowsPicture, ColumnDrift, Comparison, Part, Verdict
 from pofx.runs.layout import RunFolder
-from pofx.spaces.base import Measure as SpaceMeasure
 from pofx.spaces.symbolic import Maybe
 from pofx.spaces.table import Table
 from pofx.training.recorder import SILENT, Recorder
 
 DRAWS = 10_000  # of a model, where it is compared with fewer rows
-JOINT = 5_000  # rows of each side that whole-row measures look at
-CLASSIFIED = 5_000
 ARROWS = 250
 FEWEST = 10
-STAGES = 5
 
 
 @dataclass(frozen=True)
@@ -95,7 +83,7 @@ def compare(
     table, rows_a, rows_b = _rows(sides, seed)
     _enough(sides, rows_a, rows_b)
     columns, tests_note = _columns(table, rows_a, rows_b, asked, recorder)
-    measures, joint_p = _whole_rows(sides, table, rows_a, rows_b, asked, recorder)
+    measures, joint_p = whole_rows(sides, table, rows_a, rows_b, permutations, seed, recorder)
     verdict = _verdict(columns, joint_p, asked)
     recorder.finish()
     return Comparison(
@@ -207,97 +195,6 @@ def _size(column: ColumnDrift) -> float:
     return column.value / column.null if column.null and column.null > 0 else column.value
 
 
-# Whole rows ----------------------------------------------------------------------------------------------------------
-
-
-def _whole_rows(
-    sides: tuple[Side, Side], table: Table, a: Tensor, b: Tensor, asked: Asked, recorder: Recorder
-) -> tuple[list[Measure], float]:
-    """Measures of all columns together, and the p-value of the energy test."""
-    recorder.start("whole rows", STAGES)
-    p, q = _some(a, JOINT, asked.seed), _some(b, JOINT, asked.seed + 1)
-    place = Coordinates.of(table, p, q)
-    x, y = place(p), place(q)
-    test = energy_test(x, y, permutations=asked.permutations, seed=split(asked.seed, "energy"))
-    recorder.step(1, "energy distance")
-    found = [_energy(x, y, test.p_value, asked.seed)]
-    recorder.step(2, "classifier")
-    found += _classified(table, p, q, asked.seed)
-    recorder.step(3, "divergences")
-    found += _divergences(sides, table, p, q, asked.seed)
-    recorder.step(4, "cross entropy")
-    found += _scores(sides, asked.seed)
-    recorder.step(STAGES)
-    return found, test.p_value
-
-
-def _some(rows: Tensor, most: int, seed: int) -> Tensor:
-    if len(rows) <= most:
-        return rows
-    return rows[torch.from_numpy(np.random.default_rng(split(seed, "rows")).permutation(len(rows))[:most])]
-
-
-def _energy(x: np.ndarray, y: np.ndarray, p_value: float, seed: int) -> Measure:
-    found = energy.energy_distance(x, y, units="pooled sd", seed=seed)
-    one, other = halves(len(x), seed)
-    between = energy.energy_distance(x[one], x[other], seed=seed).value
-    return measure_of(found, "energy", p_value=p_value, null=between)
-
-
-def _classified(table: Table, p: Tensor, q: Tensor, seed: int) -> list[Measure]:
-    """What a classifier can tell, and what that proves."""
-    if min(len(p), len(q)) < classifier.FEWEST:
-        return []
-    test = judged(table, _some(p, CLASSIFIED, seed), _some(q, CLASSIFIED, seed), split(seed, "classifier"))
-    accuracy = Estimate(
-        test.accuracy, test.std_error, Nature.ASYMPTOTICALLY_UNBIASED, test.method, "", "A, B", test.rows, 0.5
-    )
-    proved = [
-        ("js", classifier.js_lower_bound(test), "A, B"),
-        ("tv", classifier.tv_lower_bound(test), "A, B"),
-    ]
-    told = [measure_of(bound, name, direction=direction) for name, bound, direction in proved]
-    return [measure_of(accuracy, "c2st", p_value=test.p_value), *told]
-
-
-def _divergences(sides: tuple[Side, Side], table: Table, p: Tensor, q: Tensor, seed: int) -> list[Measure]:
-    """KL both ways, of the models themselves where both are exact, and the sliced distance."""
-    models = [side.model for side in sides]
-    exact = all(model is not None and model.likelihood is Likelihood.EXACT for model in models)
-    mine, other = (models[0], models[1]) if exact else (Data(table, p), Data(table, q))
-    asks: list[tuple[str, str, Callable[[], Estimate]]] = [
-        ("kl", "A || B", lambda: information.kl(mine, other, seed=seed)),
-        ("kl", "B || A", lambda: information.kl(other, mine, seed=seed)),
-    ]
-    if exact:
-        asks.append(("js", "A, B", lambda: information.js(mine, other, seed=seed)))
-    if len(table.names) > 1 and any(space.measure is not SpaceMeasure.COUNTING for space in table.spaces):
-        a, b = Data(table, p), Data(table, q)
-        sliced = functools.partial(distances.sliced_wasserstein, a, b, order=1.0, scale="pooled", seed=seed)
-        asks.append(("sliced_wasserstein", "A, B", sliced))
-    found = []
-    for name, direction, ask in asks:
-        try:
-            found.append(measure_of(ask(), name, direction=direction))
-        except PofxError:
-            continue  # this measure has no answer here; the others do
-    return found
-
-
-def _scores(sides: tuple[Side, Side], seed: int) -> list[Measure]:
-    """A model's mean surprise at the other side."""
-    found = []
-    for mine, other, direction in ((0, 1, "A, B"), (1, 0, "B, A")):
-        data, model = sides[mine], sides[other].model
-        if model is None or model.likelihood is Likelihood.NONE:
-            continue
-        source = data.data if data.data is not None else data.model
-        found.append(
-            measure_of(entropies.cross_entropy(source, model, seed=seed), "cross_entropy", direction=direction)
-        )
-    return found
-
-
 # The verdict ---------------------------------------------------------------------------------------------------------
 
 
@@ -324,7 +221,7 @@ def _arrows(table: Table, a: Tensor, b: Tensor, columns: list[ColumnDrift], seed
         return None
     pair = table.select([numeric[0].name, numeric[1].name])
     places = [table.index(name) for name in pair.names]
-    parts = [_some(x[:, places], ARROWS, seed) for x in (_regular(table, a, places), _regular(table, b, places))]
+    parts = [some(x[:, places], ARROWS, seed) for x in (_regular(table, a, places), _regular(table, b, places))]
     if min(map(len, parts)) < 2:
         return None
     place = Coordinates.of(pair, parts[0], parts[1])
