@@ -15,7 +15,7 @@ from pofx.codecs.whole import Whole
 from pofx.core.coded import coded
 from pofx.core.contract import Capability, Model
 from pofx.data.dataset import Data
-from pofx.data.infer import as_data
+from pofx.data.infer import alike, as_data, conditional
 from pofx.errors import FitError, SpaceError
 from pofx.likelihood import Likelihood
 from pofx.spaces.base import Space
@@ -49,6 +49,7 @@ class Estimator(ABC):
         weights: Any = None,
         space: Space | None = None,
         validation: Any = None,
+        given: Any = None,
         plan: Plan = Plan(),
         seed: int = 0,
         start: Model | None = None,
@@ -62,6 +63,8 @@ class Estimator(ABC):
             space: what the rows are; inferred when None.
             validation: rows of the same kind for choices inside the fit (bandwidth, number of components); when None a
                 part of `values` is used where one is needed.
+            given: one condition a row, for p(x | given): a frame, an array, or True for those that came with `values`.
+                None fits p(x), whatever came with them. Validation rows are then `Data` with conditions of their own.
             plan: time budget.
             seed: the same seed and data give the same model.
             start: a fitted model of the same kind to begin from, where the estimator can.
@@ -70,10 +73,12 @@ class Estimator(ABC):
         Raises:
             FitError, SpaceError: in one line, with the cure.
         """
-        data = as_data(values, space=space, weights=weights)
+        data = conditional(as_data(values, space=space, weights=weights), given)
+        if data.given is not None and "given" not in self.capabilities:
+            raise FitError(f"{self.name} takes no conditions", remedy="pofx models --can given lists those that do")
         codec = self.codec(data)
         train = encode(codec, data)
-        held = None if validation is None else encode(codec, as_data(validation, space=data.space))
+        held = None if validation is None else encode(codec, alike(as_data(validation, space=data.space), data))
         model = self._fit(train, validation=held, plan=plan, seed=seed, start=start, recorder=recorder)
         if not isinstance(codec, Columns) or (codec.is_identity and model.space == data.space):
             return model

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,31 @@ def as_data(values: Any, *, space: Space | None = None, weights: Any = None) -> 
         space = infer(values)[0]
     w = None if weights is None else torch.as_tensor(np.asarray(weights, dtype=np.float64))
     return Data(space, space.read(as_rows(values)), w)
+
+
+def conditional(data: Data, given: Any) -> Data:
+    """The data with these conditions, one a row; with its own where `given` is True, and with none where it is None."""
+    if given is None or given is False:
+        return replace(data, given=None, given_space=None)
+    if given is True:
+        if data.given is None:
+            raise SpaceError("no conditions came with these rows", remedy="hand them over: given=labels")
+        return data
+    space = infer(given)[0]
+    conditions = space.read(as_rows(given))
+    if len(conditions) != len(data):
+        raise SpaceError("one condition a row is needed", got=f"{len(conditions)}", expected=f"{len(data)}")
+    return replace(data, given=conditions, given_space=space)
+
+
+def alike(held: Data, train: Data) -> Data:
+    """Validation rows with conditions where the training rows have any, and without where they have none."""
+    if train.given is None:
+        return conditional(held, None)
+    if held.given is None or held.given_space != train.given_space:
+        expected = "" if train.given_space is None else train.given_space.describe()
+        raise SpaceError("validation rows need conditions of the same kind", expected=expected)
+    return held
 
 
 def infer(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import torch
 
@@ -21,6 +21,7 @@ from pofx.training.schedule import Pace
 from pofx.training.state import State
 from pofx.training.step import Step
 
+Validation = Callable[[], float | Mapping[str, float]]
 CHECK_PART = 0.2  # of the time at most goes to validations, under a budget
 
 
@@ -35,7 +36,7 @@ class Fit:
         saver: Saver,
         *,
         recipe: Recipe,
-        validation: Callable[[], float] | None,
+        validation: Validation | None,
         report: Report,
         file: HistoryFile,
         processes: Alone,
@@ -97,9 +98,9 @@ class Fit:
     def _check(self) -> None:
         state, started = self._state, time.monotonic()
         with self._shown():
-            value = self._validate()
+            value, parts = self._validate()
             with self._interrupts.held():
-                state.checks.append(Check(state.done, self._saver.seconds(), state.recent(), value, state.rate))
+                state.checks.append(Check(state.done, self._saver.seconds(), state.recent(), value, state.rate, parts))
                 if value is not None:
                     state.compare(value)
         self._pace.check_seconds = max(self._pace.check_seconds, time.monotonic() - started)
@@ -120,11 +121,15 @@ class Fit:
         finally:
             module.train()
 
-    def _validate(self) -> float | None:
+    def _validate(self) -> tuple[float | None, dict[str, float]]:
+        """The loss on held-out rows, and its terms where it has any."""
         if self._validation is None:
-            return None
-        value = float(self._validation()) if self._processes.rank == 0 else 0.0
-        return self._processes.first(value if math.isfinite(value) else math.inf)
+            return None, {}
+        found = self._validation() if self._processes.rank == 0 else 0.0
+        parts = {name: float(part) for name, part in found.items()} if isinstance(found, Mapping) else {}
+        value = sum(parts.values()) if isinstance(found, Mapping) else float(found)
+        finite = math.isfinite(value)
+        return self._processes.first(value if finite else math.inf), parts if finite else {}
 
     # The end --------------------------------------------------------------------------------------------------------
 

@@ -1,8 +1,8 @@
 """What a fit went through: its losses by step and its validations, also as a file that grows while it runs.
 
 The file is JSON lines, one line a validation, `{"step": 200, "seconds": 1.5, "loss": 5.1, "validation": 5.3,
-"learning_rate": 0.0009}`, written when it is made; after a crash all whole lines can be read. A validation that was
-infinite, or was not asked for, is null.
+"learning_rate": 0.0009, "parts": {}}`, written when it is made; after a crash all whole lines can be read. A validation
+that was infinite, or was not asked for, is null.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pofx.errors import ReadError, StoreError
 from pofx.runs.files import refused, write_text
@@ -31,6 +32,8 @@ class Check:
     """Loss on held-out rows, `inf` where it is not finite; None without a validation."""
     learning_rate: float
     """Of the step before; 0 before the first step."""
+    parts: dict[str, float] = field(default_factory=dict)
+    """The terms of the validation by name, where it was told in terms; it is their sum."""
 
     @property
     def value(self) -> float | None:
@@ -91,16 +94,16 @@ def read_history(path: str | Path) -> list[Check]:
         raise StoreError("this file is not a history of a fit", got=str(error)[:80], where=str(path)) from None
 
 
-def check_of(record: dict[str, float | None]) -> Check:
+def check_of(record: dict[str, Any]) -> Check:
     """A check from its JSON record."""
-    return Check(**record)  # type: ignore[arg-type]
+    return Check(**record)
 
 
-def record_of(check: Check) -> dict[str, float | None]:
+def record_of(check: Check) -> dict[str, Any]:
     """A check as a JSON record, in which an infinite validation is null."""
     record = asdict(check)
     if check.validation is not None and not math.isfinite(check.validation):
-        record["validation"] = None
+        record["validation"], record["parts"] = None, {}
     return record
 
 

@@ -19,7 +19,7 @@ from pofx.errors import FitError
 from pofx.training.batches import Batches
 from pofx.training.checkpoint import identity
 from pofx.training.device import Loss
-from pofx.training.fit import Fit
+from pofx.training.fit import Fit, Validation
 from pofx.training.history import History, HistoryFile
 from pofx.training.interrupts import Interrupts
 from pofx.training.plan import Plan
@@ -42,7 +42,7 @@ def minimise(
     recipe: Recipe,
     plan: Plan,
     seed: int,
-    validation: Callable[[], float] | None = None,
+    validation: Validation | None = None,
     weights: Tensor | None = None,
     recorder: Recorder = SILENT,
     note: Callable[[float], str] | None = None,
@@ -61,13 +61,14 @@ def minimise(
         plan: the time budget, kept to one step, validations and all but the last checkpoint in it; at least one step
             is made. A compiler's time counts.
         seed: the same seed, rows and recipe give the same weights, on the same machine without a budget.
-        validation: loss on held-out rows, nats a row; called without gradients, in eval mode, on averaged weights.
+        validation: loss on held-out rows, nats a row, or its terms by name, which add up to it; called without
+            gradients, in eval mode, on averaged weights.
         weights: `[n]`; rows are drawn in proportion.
         recorder: is told of the steps.
         note: how to show a loss, e.g. as bits per dimension.
         checkpoint: a file to go on from if it is there, and to write every `checkpoint_seconds`, at Ctrl-C and at the
-            end. A fit whose checkpoint says that it has ended is not trained further.
-        history: a file that gets a JSON line at each validation.
+            end; the plan's when None. A fit whose checkpoint says that it has ended is not trained further.
+        history: a file that gets a JSON line at each validation; the plan's when None.
 
     Raises:
         FitError: a loss or gradient that is not finite, or a fit that ends worse than it began. The module has the last
@@ -77,6 +78,7 @@ def minimise(
     since, deadline = time.monotonic(), plan.deadline()
     if not any(parameter.requires_grad for parameter in module.parameters()):
         raise FitError("this network has no parameter to train")
+    checkpoint, history = checkpoint or plan.checkpoint, history or plan.history
     processes, home = join(recipe.device), next(module.parameters()).device
     asked = {} if checkpoint is None else identity(recipe, seed, values, weights)
     batches = Batches(len(values), recipe.batch, seed, weights)

@@ -30,7 +30,6 @@ from pofx.models.autoencoder.training import (
     check_options,
     most_steps,
     parts_of,
-    rest,
     train,
     units,
     weighty,
@@ -101,7 +100,7 @@ def _first_part(plan: Plan, deadline: Deadline, density: Estimator | None) -> De
     """The time for the network: all, or what leaves a quarter for the density."""
     if deadline.at is None or plan.seconds is None or density is None:
         return deadline
-    return Deadline(deadline.at - plan.seconds / 4)
+    return replace(deadline, at=deadline.at - plan.seconds / 4)
 
 
 def _train(model: AutoencoderModel, parts: Parts, deadline: Deadline, seed: int, recorder: Recorder) -> None:
@@ -155,5 +154,5 @@ def _density(
     return estimator.fit(
         model.encode(parts.rows),
         weights=parts.weights if "weights" in estimator.capabilities else None,
-        plan=rest(deadline), seed=split(seed, "density"), recorder=recorder,
+        plan=deadline.rest().within("density"), seed=split(seed, "density"), recorder=recorder,
     )  # fmt: skip

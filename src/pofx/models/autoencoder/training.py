@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -13,9 +12,10 @@ from pofx.data.dataset import Data
 from pofx.errors import FitError
 from pofx.rng import generator, split
 from pofx.spaces.image import Image
+from pofx.training.fit import Validation
 from pofx.training.history import History
 from pofx.training.loop import minimise
-from pofx.training.plan import Deadline, Plan
+from pofx.training.plan import Deadline
 from pofx.training.recipe import Recipe
 from pofx.training.recorder import Recorder
 
@@ -82,20 +82,15 @@ def train(
     deadline: Deadline,
     seed: int,
     recorder: Recorder,
-    validation: Callable[[], float] | None,
+    validation: Validation | None,
     note: Callable[[float], str],
 ) -> History:
     """`minimise` with what is left of the time."""
     weights = None if parts.weights is None or _even(parts.weights) else parts.weights
     return minimise(
-        module, loss, parts.rows, recipe=recipe, plan=rest(deadline), seed=split(seed, "training"),
+        module, loss, parts.rows, recipe=recipe, plan=deadline.rest(), seed=split(seed, "training"),
         validation=validation, weights=weights, recorder=recorder, note=note,
     )  # fmt: skip
-
-
-def rest(deadline: Deadline) -> Plan:
-    """A plan of the time left."""
-    return Plan(None if deadline.at is None else max(deadline.at - time.monotonic(), 0.05))
 
 
 def check_options(options: object, least: Mapping[str, float]) -> None:

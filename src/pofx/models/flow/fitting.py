@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,7 +13,7 @@ from pofx.models.mixture.rows import Rows
 from pofx.rng import generator, split
 from pofx.spaces.numeric import Real
 from pofx.training.loop import minimise
-from pofx.training.plan import Deadline, Plan
+from pofx.training.plan import Deadline
 from pofx.training.recipe import Recipe
 from pofx.training.recorder import Recorder
 
@@ -81,7 +80,7 @@ def fit(
     )  # fmt: skip
     even = bool((rows.weights == rows.weights[0]).all())
     history = minimise(
-        model.net, loss, rows.values, recipe=recipe, plan=_rest(deadline), seed=split(seed, "training"),
+        model.net, loss, rows.values, recipe=recipe, plan=deadline.rest(), seed=split(seed, "training"),
         validation=None if held is None else _score(model, held, real, other),
         weights=None if even else rows.weights, recorder=recorder,
     )  # fmt: skip
@@ -125,8 +124,3 @@ def _score(model: FlowModel, held: Rows, real: list[int], other: list[int]) -> C
             return -float(share @ model.net(held.values[:, real], held.values[:, other]))
 
     return score
-
-
-def _rest(deadline: Deadline) -> Plan:
-    """A plan of the time left."""
-    return Plan(None if deadline.at is None else max(deadline.at - time.monotonic(), 0.05))

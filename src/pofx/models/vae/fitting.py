@@ -102,20 +102,21 @@ def fit(
 CLIP = 50.0  # nats a row have gradients of tens: only outliers are cut
 
 
-def held_out(model: VAEModel, x: Tensor, weights: Tensor | None, seed: int) -> Callable[[], float]:
-    """Minus the bound, a mean over held-out rows, with the same noise every time."""
+def held_out(model: VAEModel, x: Tensor, weights: Tensor | None, seed: int) -> Callable[[], dict[str, float]]:
+    """Both terms of minus the bound, means over held-out rows, with the same noise every time."""
     share = torch.full((len(x),), 1.0 / len(x), dtype=torch.float64) if weights is None else weights / weights.sum()
     times = max(1, LOOKED_AT // len(x))
 
-    def loss() -> float:
+    def terms() -> dict[str, float]:
         random = generator(split(seed, "validation"))
-        rows, total = x.to(model.offset.device), 0.0
+        rows, lost, divergence = x.to(model.offset.device), 0.0, 0.0
         for _ in range(times):
             reconstruction, prior = model.terms(rows, int(torch.randint(1 << 62, (1,), generator=random)))
-            total += float(share @ (prior - reconstruction).cpu())
-        return total / times
+            lost -= float(share @ reconstruction.cpu()) / times
+            divergence += float(share @ prior.cpu()) / times
+        return {"reconstruction": lost, "prior": divergence}
 
-    return loss
+    return terms
 
 
 def note(model: VAEModel) -> Callable[[float], str]:
