@@ -34,6 +34,10 @@ class ModelRow:
     """Mean over the validation rows, on which the choice is made."""
     impossible: int = 0
     """Test rows with probability zero."""
+    bits_per_dim: float | None = None
+    """Of pictures: `-log_prob / (dims log 2)`, bits for each value of each pixel; a bound from above where log_prob is."""
+    draws: int | None = None
+    """Of a bound: how many importance samples log_prob was estimated with."""
     capabilities: tuple[str, ...] = ()
     estimator: dict[str, Any] = field(default_factory=dict)
     """The recipe: the estimator as JSON."""
@@ -110,6 +114,10 @@ class Run:
     created: str
     """UTC, ISO 8601."""
     versions: dict[str, str]
+    dims: int | None = None
+    """Of pictures: how many values one has."""
+    outcome: str = "row"
+    """What one outcome is called: `row` or `picture`."""
     format: int = FORMAT
 
 
@@ -181,6 +189,94 @@ class TwoSample:
 
 
 @dataclass(frozen=True)
+class Curve:
+    """How a model was trained by gradients, on the rows it was chosen by. Losses are nats a row, smaller is better."""
+
+    model: str
+    steps: tuple[int, ...]
+    seconds: tuple[float, ...]
+    training: tuple[float | None, ...]
+    """Mean training loss since the validation before."""
+    validation: tuple[float | None, ...]
+    parts: dict[str, tuple[float | None, ...]] = field(default_factory=dict)
+    """The terms of the validation by name, which add up to it: `reconstruction` and `prior` of a VAE."""
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A lower bound of the mean log-probability with so many importance samples, nats."""
+
+    draws: int
+    rows: int
+    """Held-out rows it is a mean of: the first ones."""
+    log_prob: float
+    std_error: float | None
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Pictures in rows and columns, as a PNG file of the run folder."""
+
+    file: str
+    """Path inside the run folder: `pictures/vae-samples.png`."""
+    rows: int
+    columns: int
+    width: int
+    """Of the whole sheet, in its own pixels."""
+    height: int
+    captions: tuple[str, ...] = ()
+    """One a picture, row by row; or none."""
+
+
+@dataclass(frozen=True)
+class LatentMap:
+    """Codes of held-out pictures in the plane of the two directions that carry most."""
+
+    points: tuple[tuple[float, float], ...]
+    labels: tuple[str, ...]
+    """The class of each point; empty where there are no classes."""
+    axes: tuple[str, str]
+    """What the two directions are: `latent number 7`, or `direction 1 of 40`."""
+    share: float | None = None
+    """Share of the codes' variance that lies in this plane."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Whether samples are copies: squared distances to the nearest training picture, of samples and held-out ones."""
+
+    nearer: float
+    """Share of pairs in which the sample lies nearer to training than the held-out picture does: 1/2 if no copies."""
+    std_error: float
+    samples: int
+    training: int
+    """Training pictures looked through."""
+
+
+@dataclass(frozen=True)
+class PictureEvidence:
+    """What one model makes of pictures."""
+
+    model: str
+    samples: Sheet
+    neighbours: Sheet | None = None
+    """Two rows: samples, and under each the nearest training picture."""
+    memory: Memory | None = None
+    reconstructions: Sheet | None = None
+    """Two rows: held-out pictures, and under each what comes back from its code."""
+    error: float | None = None
+    """Root mean squared error of the reconstructions, in the pictures' own levels."""
+    walk: Sheet | None = None
+    """Pictures decoded from a grid of codes in the plane of the map; or from lines between two codes."""
+    latent: LatentMap | None = None
+    use: tuple[float, ...] = ()
+    """Mean KL of each latent number, nats: near 0 it carries nothing."""
+    bounds: tuple[Bound, ...] = ()
+    odd: Sheet | None = None
+    """The least probable held-out pictures, captions saying bits per dimension."""
+
+
+@dataclass(frozen=True)
 class Evidence:
     """What the report draws: `evidence.json`."""
 
@@ -195,6 +291,12 @@ class Evidence:
     score_samples: tuple[float, ...]
     odd: tuple[OddRow, ...]
     two_sample: TwoSample | None = None
+    curves: tuple[Curve, ...] = ()
+    """Of every model that was trained by gradients."""
+    pictures: tuple[PictureEvidence, ...] = ()
+    """Of every model of a run on pictures; `columns` and `pairs` are then empty."""
+    truth: Sheet | None = None
+    """Some of the training pictures."""
     format: int = FORMAT
 
 
