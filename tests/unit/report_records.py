@@ -7,20 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from pofx.runs.records import (
-    ColumnEvidence,
-    ColumnRow,
-    Evidence,
-    Failure,
-    ModelRow,
-    OddRow,
-    PairEvidence,
-    Recipe,
-    Rows,
-    Run,
-    Source,
-    TwoSample,
-)
+from pofx.runs.evidence import ColumnEvidence, Evidence, OddRow, PairEvidence, TwoSample
+from pofx.runs.records import ColumnRow, Failure, ModelRow, Recipe, Rows, Run, Source
 
 TEST_ROWS = 292
 ON_A_LOG_SCALE = "above zero and closer to normal on a log scale, rounded to 0.1"

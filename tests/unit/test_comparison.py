@@ -10,7 +10,7 @@ import pytest
 import pofx
 from pofx.errors import PofxError
 from pofx.runs.comparison import Comparison
-from pofx.runs.records import from_json, to_json
+from pofx.runs.plain import from_json, to_json
 
 
 def table(n: int, seed: int, shift: float = 0.0, gap: float = 0.1, labels: str = "abc") -> pl.DataFrame:

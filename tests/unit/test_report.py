@@ -24,8 +24,9 @@ from pofx.report.figures import flatness_band
 from pofx.report.marginals import overlap
 from pofx.report.pairs import is_geometric, levels
 from pofx.report.ticks import dates, powers, round_numbers
+from pofx.runs.evidence import ColumnEvidence, Evidence, PairEvidence
 from pofx.runs.layout import RunFolder
-from pofx.runs.records import ColumnEvidence, ColumnRow, Evidence, Failure, PairEvidence, Rows, Run
+from pofx.runs.records import ColumnRow, Failure, Rows, Run
 
 
 def bare(**changes: Any) -> tuple[Run, Evidence]:

@@ -36,7 +36,7 @@ def run(options: Options, console: Console) -> dict[str, Any]:
     from pofx.evaluate.comparison import compare
     from pofx.report.comparison import write_comparison
     from pofx.runs.layout import ComparisonFolder
-    from pofx.runs.records import to_json
+    from pofx.runs.plain import to_json
 
     folder = ComparisonFolder(options.out or Path("runs") / f"{_stem(options.a)}-vs-{_stem(options.b)}")
     folder.make()

@@ -10,7 +10,8 @@ import tyro
 
 from pofx.cli.console import Console
 from pofx.errors import PofxError
-from pofx.runs.records import ModelRow, Run, to_json
+from pofx.runs.plain import to_json
+from pofx.runs.records import ModelRow, Run
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from pofx.evaluate.calibration import flatness, ranks
-from pofx.runs.records import ColumnEvidence
+from pofx.runs.evidence import ColumnEvidence
 from pofx.spaces.base import Scalar
 from pofx.spaces.numeric import Circle, Grid, Integer, Positive
 from pofx.spaces.symbolic import OTHER, Category, Constant, Date, Maybe, inner_space

@@ -15,7 +15,7 @@ from pofx.evaluate.surprise import reference_scores, surprise
 from pofx.evaluate.two_sample import c2st
 from pofx.likelihood import Likelihood
 from pofx.rng import split
-from pofx.runs.records import Evidence, OddRow
+from pofx.runs.evidence import Evidence, OddRow
 from pofx.spaces.table import Table
 
 DRAWS = 10_000

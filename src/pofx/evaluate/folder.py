@@ -23,9 +23,10 @@ from pofx.evaluate.evidence import evidence
 from pofx.evaluate.experiment import Experiment, Settings, run_experiment
 from pofx.evaluate.leaderboard import leaderboard
 from pofx.evaluate.shelf import Shelf
+from pofx.runs.evidence import Evidence
 from pofx.runs.files import write_bytes
 from pofx.runs.layout import RunFolder
-from pofx.runs.records import ColumnRow, Evidence, Recipe, Rows, Run, Source
+from pofx.runs.records import ColumnRow, Recipe, Rows, Run, Source
 from pofx.training.recorder import Recorder
 
 UNITS = "nats per row"

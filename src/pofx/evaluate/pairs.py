@@ -10,7 +10,7 @@ from scipy import stats
 from torch import Tensor
 
 from pofx.core.contract import Model
-from pofx.runs.records import PairEvidence
+from pofx.runs.evidence import PairEvidence
 from pofx.spaces.numeric import Circle, Interval, Positive, Real
 from pofx.spaces.symbolic import Maybe, inner_space
 from pofx.spaces.table import Table

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from pofx.divergences.two_sample.classifier import FEWEST, Trees, held_out, judged
-from pofx.runs.records import TwoSample
+from pofx.runs.evidence import TwoSample
 
 MOST = 2_000  # rows of each kind
 TREES = Trees(iterations=100, leaves=31, rate=0.1, selected=False)

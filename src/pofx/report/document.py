@@ -17,9 +17,10 @@ from pofx.report.figures import differences, flat, scores
 from pofx.report.marginals import marginal, overlap
 from pofx.report.page import style, template
 from pofx.report.pairs import pair
+from pofx.runs.evidence import ColumnEvidence, Evidence, OddRow
 from pofx.runs.files import write_text
 from pofx.runs.layout import RunFolder
-from pofx.runs.records import ColumnEvidence, Evidence, OddRow, Run
+from pofx.runs.records import Run
 
 COLUMNS = 24  # columns drawn
 PAIRS = 12

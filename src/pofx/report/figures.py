@@ -9,7 +9,8 @@ from scipy.special import bdtr, bdtrik  # scipy.stats would take a second to loa
 from pofx.report.svg import BAND, DATA, INK, MODEL, QUIET, canvas, drawing, inline, panel
 from pofx.report.text import number, short
 from pofx.report.ticks import mark, round_numbers
-from pofx.runs.records import Evidence, ModelRow
+from pofx.runs.evidence import Evidence
+from pofx.runs.records import ModelRow
 
 WIDE = 720
 LINE = 26  # height of a model's line

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from pofx.report.svg import DATA, INK, MODEL, QUIET, canvas, drawing, inline, panel
 from pofx.report.text import percent, short
 from pofx.report.ticks import mark, round_numbers
-from pofx.runs.records import ColumnEvidence
+from pofx.runs.evidence import ColumnEvidence
 
 WIDTH, HEIGHT = 284, 160
 TOP, BOTTOM = 8, 22

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from pofx.report.svg import DATA, MODEL, canvas, drawing, inline, panel
 from pofx.report.text import short
 from pofx.report.ticks import mark
-from pofx.runs.records import PairEvidence
+from pofx.runs.evidence import PairEvidence
 
 WIDTH, HEIGHT = 284, 244
 MASSES = (0.95, 0.8, 0.5)

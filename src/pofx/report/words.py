@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from pofx.report.text import bounded, count, decimals_for, listed, number, p_value, percent, plus_minus, ratio, short
-from pofx.runs.records import ColumnRow, Evidence, ModelRow, Run
+from pofx.runs.evidence import Evidence
+from pofx.runs.records import ColumnRow, ModelRow, Run
 from pofx.units import bits
 
 BASELINE = "independent"

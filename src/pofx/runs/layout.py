@@ -9,8 +9,10 @@ from typing import Any, TypeVar
 
 from pofx.errors import ReadError, StoreError
 from pofx.runs.comparison import Comparison
+from pofx.runs.evidence import Evidence
 from pofx.runs.files import write_text
-from pofx.runs.records import Evidence, Run, from_json, to_json
+from pofx.runs.plain import from_json, to_json
+from pofx.runs.records import Run
 
 R = TypeVar("R")
 
