@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from pofx.data.images.depth import whole_numbers, without_alpha
+from pofx.data.images.form import Form
 from pofx.data.images.gather import EVERY, Gathering
-from pofx.data.images.parts import of_part, part_of
+from pofx.data.images.parts import Notes, of_part, part_of
 from pofx.data.images.picture import Picture
-from pofx.data.images.sheaf import Sheaf
-from pofx.data.images.wish import Wish
+from pofx.data.images.pixels import Pixels
 from pofx.errors import ReadError
 from pofx.spaces.symbolic import Label
 from pofx.training.recorder import Recorder
@@ -25,7 +25,7 @@ CHANNELS = (1, 3, 4)
 LABELS = ("y", "label", "labels", "class", "classes", "target", "targets")
 
 
-def read_arrays(path: Path, wish: Wish, notes: list[str], where: str, recorder: Recorder) -> Sheaf:
+def read_arrays(path: Path, form: Form, notes: Notes, where: str, recorder: Recorder) -> Pixels:
     """The pictures of an .npz or .npy, and the labels of the same length beside them."""
     arrays = _load(path, where)
     pictures = [name for name, array in arrays.items() if array.ndim in (3, 4)]
@@ -38,7 +38,7 @@ def read_arrays(path: Path, wish: Wish, notes: list[str], where: str, recorder: 
             remedy="reshape rows of pixels: x.reshape(-1, height, width)",
             where=where,
         )
-    names = of_part(pictures, wish.part, notes, where)
+    names = of_part(pictures, form.part, notes, where)
     if len(names) > 1:
         raise ReadError(
             "there are several arrays of pictures here",
@@ -47,34 +47,34 @@ def read_arrays(path: Path, wish: Wish, notes: list[str], where: str, recorder: 
             where=where,
         )
     array = arrays[names[0]]
-    return arranged(array, _labels(names[0], arrays, notes), wish, notes, where, recorder)
+    return arranged(array, _labels(names[0], arrays, notes), form, notes, where, recorder)
 
 
 def arranged(
     array: np.ndarray,
     labels: list[Label] | list[int] | None,
-    wish: Wish,
-    notes: list[str],
+    form: Form,
+    notes: Notes,
     where: str,
     recorder: Recorder,
-) -> Sheaf:
-    """An array of pictures as uint8 or uint16, recoloured and resized as wished."""
+) -> Pixels:
+    """An array of pictures as uint8 or uint16, recoloured and resized as asked."""
     if array.size == 0:
         raise ReadError("there are no pictures in this array", got=f"shape {list(array.shape)}", where=where)
     pixels = _channels_last(array, where)
     whole, bits = whole_numbers(pixels, notes, where)
     if whole.shape[3] == 4:
-        whole = without_alpha(whole, bits, wish.background, notes, where)
-    kept = {None: whole.shape[3], "grey": 1, "colour": 3}[wish.channels]
-    if wish.size not in (None, whole.shape[1:3]) or kept != whole.shape[3]:
-        return Sheaf(*_one_by_one(whole, bits, wish, notes, where, recorder), labels)
-    return Sheaf(whole.transpose(0, 3, 1, 2), bits, labels)
+        whole = without_alpha(whole, bits, form.background, notes, where)
+    kept = {None: whole.shape[3], "grey": 1, "colour": 3}[form.channels]
+    if form.size not in (None, whole.shape[1:3]) or kept != whole.shape[3]:
+        return Pixels(*_one_by_one(whole, bits, form, notes, where, recorder), labels)
+    return Pixels(whole.transpose(0, 3, 1, 2), bits, labels)
 
 
 def _one_by_one(
-    pixels: np.ndarray, bits: int, wish: Wish, notes: list[str], where: str, recorder: Recorder
+    pixels: np.ndarray, bits: int, form: Form, notes: Notes, where: str, recorder: Recorder
 ) -> tuple[np.ndarray, int]:
-    gathering = Gathering(len(pixels), wish, where)
+    gathering = Gathering(len(pixels), form, where)
     recorder.start("converting pictures", len(pixels))
     for row, one in enumerate(pixels):
         gathering.add(Picture(one, bits), f"row {row + 1}")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from pofx.data.images.form import Channels
 from pofx.data.images.picture import Picture
 from pofx.data.images.pillow import load_pillow
-from pofx.data.images.wish import Channels
 
 LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 

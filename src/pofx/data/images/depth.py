@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pofx.data.images.wish import Background
+from pofx.data.images.form import Background
 from pofx.errors import ReadError
 
 

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from pofx.data.images.convert import recoloured, resized
+from pofx.data.images.form import Form
 from pofx.data.images.picture import Broken, Entry, Picture, Remarks, decode
-from pofx.data.images.wish import Wish
 from pofx.errors import ReadError
 from pofx.training.recorder import Recorder
 
@@ -23,8 +23,8 @@ SHOWN = 3  # names listed in an error
 class Gathering:
     """Takes pictures one by one, keeps them while they are alike, and words the refusal where they are not."""
 
-    def __init__(self, total: int, wish: Wish, where: str) -> None:
-        self.total, self.wish, self.where = total, wish, where
+    def __init__(self, total: int, form: Form, where: str) -> None:
+        self.total, self.form, self.where = total, form, where
         self.pixels: np.ndarray | None = None  # [n, C, H, W]
         self.depths = np.zeros(total, dtype=np.uint8)
         self.names: list[str] = []
@@ -34,16 +34,16 @@ class Gathering:
         self.remarks = Remarks()
 
     def add(self, picture: Picture, name: str) -> None:
-        """The next picture, in the form that is wished for."""
-        wished = resized(recoloured(picture, self.wish.channels), self.wish.size)
-        self._remark(picture, wished, name)
-        height, width, channels = wished.pixels.shape
+        """The next picture, in the form that is asked for."""
+        changed = resized(recoloured(picture, self.form.channels), self.form.size)
+        self._remark(picture, changed, name)
+        height, width, channels = changed.pixels.shape
         self.sizes.setdefault(f"{height} x {width}", []).append(name)
         self.kinds.setdefault({1: "grey", 3: "colour"}.get(channels, f"{channels} channels"), []).append(name)
-        self.depths[self.done] = wished.bits
+        self.depths[self.done] = changed.bits
         self.names.append(name)
         if len(self.sizes) == len(self.kinds) == 1:
-            self._keep(wished.pixels.transpose(2, 0, 1))
+            self._keep(changed.pixels.transpose(2, 0, 1))
         else:
             self.pixels = None  # it will be refused: only counting goes on
         self.done += 1
@@ -57,7 +57,7 @@ class Gathering:
 
     def _remark(self, before: Picture, after: Picture, name: str) -> None:
         if before.pixels.shape[2] != after.pixels.shape[2]:
-            self.remarks.add(f"turned to {self.wish.channels}", name)
+            self.remarks.add(f"turned to {self.form.channels}", name)
         if before.pixels.shape[:2] != after.pixels.shape[:2]:
             self.remarks.add(f"resized to {after.pixels.shape[0]} x {after.pixels.shape[1]}", name)
 
@@ -98,18 +98,18 @@ class Gathering:
 
 
 def gather(
-    entries: list[Entry], wish: Wish, notes: list[str], where: str, recorder: Recorder
+    entries: list[Entry], form: Form, notes: list[str], where: str, recorder: Recorder
 ) -> tuple[np.ndarray, int]:
     """The pictures of files, `[n, C, H, W]`, and their bits.
 
     Raises:
         ReadError: broken ones, named and counted; or what `Gathering` and `decode` refuse.
     """
-    gathering = Gathering(len(entries), wish, where)
+    gathering = Gathering(len(entries), form, where)
     broken: dict[str, str] = {}
     for entry in _told(entries, recorder):
         try:
-            picture = decode(entry, wish, gathering.remarks)
+            picture = decode(entry, form, gathering.remarks)
         except Broken as error:
             broken[entry.name] = str(error)
             continue

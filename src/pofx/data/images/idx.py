@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from pofx.data.images.arrays import arranged
-from pofx.data.images.parts import of_part
-from pofx.data.images.sheaf import Sheaf
-from pofx.data.images.wish import Wish
+from pofx.data.images.form import Form
+from pofx.data.images.parts import Notes, of_part
+from pofx.data.images.pixels import Pixels
 from pofx.errors import ReadError
 from pofx.training.recorder import Recorder
 
@@ -31,9 +31,9 @@ def dimensions(head: bytes) -> int:
     return head[3] if marked and 1 <= head[3] <= 4 else 0
 
 
-def read_idx(path: Path, wish: Wish, notes: list[str], where: str, recorder: Recorder) -> Sheaf:
+def read_idx(path: Path, form: Form, notes: Notes, where: str, recorder: Recorder) -> Pixels:
     """The pictures of one file, and the labels beside it."""
-    of_part([path.name], wish.part, notes, where)
+    of_part([path.name], form.part, notes, where)
     array = _array(path)
     if array.ndim < 3:
         raise ReadError(
@@ -42,18 +42,18 @@ def read_idx(path: Path, wish: Wish, notes: list[str], where: str, recorder: Rec
             remedy="name the file of images, e.g. " + re.sub("labels(.)idx1", r"images\1idx3", path.name),
             where=where,
         )
-    return arranged(array, _labels(path, len(array), notes), wish, notes, where, recorder)
+    return arranged(array, _labels(path, len(array), notes), form, notes, where, recorder)
 
 
-def read_idx_folder(files: list[Path], wish: Wish, notes: list[str], where: str, recorder: Recorder) -> Sheaf:
+def read_idx_folder(files: list[Path], form: Form, notes: Notes, where: str, recorder: Recorder) -> Pixels:
     """The pictures of a folder that holds one such file, or one for each part."""
     by_name = {path.name: path for path in sorted(files)}
-    names = of_part(list(by_name), wish.part, notes, where)
+    names = of_part(list(by_name), form.part, notes, where)
     if len(names) > 1:
         raise ReadError(
             "there are several files of pictures here", got=", ".join(names), remedy="name one of them", where=where
         )
-    return read_idx(by_name[names[0]], wish, notes, where, recorder)
+    return read_idx(by_name[names[0]], form, notes, where, recorder)
 
 
 def _array(path: Path) -> np.ndarray:

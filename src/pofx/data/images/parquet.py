@@ -13,12 +13,12 @@ from typing import Any
 
 import polars as pl
 
+from pofx.data.images.form import Form
 from pofx.data.images.gather import gather
-from pofx.data.images.parts import of_part
+from pofx.data.images.parts import Notes, of_part
 from pofx.data.images.picture import Entry
 from pofx.data.images.pillow import is_picture
-from pofx.data.images.sheaf import Sheaf
-from pofx.data.images.wish import Wish
+from pofx.data.images.pixels import Pixels
 from pofx.errors import ReadError
 from pofx.spaces.symbolic import Label
 from pofx.training.recorder import Recorder
@@ -41,10 +41,10 @@ def columns_of_pictures(path: Path) -> list[str]:
     return [name for name, head in heads.items() if head and head[0] is not None and is_picture(head[0][:16])]
 
 
-def read_parquet(files: list[Path], wish: Wish, notes: list[str], where: str, recorder: Recorder) -> Sheaf:
+def read_parquet(files: list[Path], form: Form, notes: Notes, where: str, recorder: Recorder) -> Pixels:
     """The pictures of one file or of the shards of one data set, in the order of their names."""
     by_name = {path.name: path for path in sorted(files)}
-    shards = [by_name[name] for name in of_part(list(by_name), wish.part, notes, where)]
+    shards = [by_name[name] for name in of_part(list(by_name), form.part, notes, where)]
     found = columns_of_pictures(shards[0])
     if not found:
         raise ReadError("there is no column of pictures here", expected="bytes, or {bytes, path}", where=where)
@@ -54,8 +54,8 @@ def read_parquet(files: list[Path], wish: Wish, notes: list[str], where: str, re
     label = _label_column(shards[0], column)
     frame = _frame(shards, [column, label] if label else [column], where)
     entries = _entries(_bytes(frame[column]), where)
-    pixels, bits = gather(entries, wish, notes, where, recorder)
-    return Sheaf(pixels, bits, _labels(frame[label], _names(shards[0], label)) if label else None)
+    pixels, bits = gather(entries, form, notes, where, recorder)
+    return Pixels(pixels, bits, _labels(frame[label], _names(shards[0], label)) if label else None)
 
 
 def _frame(shards: list[Path], columns: list[str], where: str) -> pl.DataFrame:

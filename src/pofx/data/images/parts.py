@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from pofx.data.images.wish import Part
+from pofx.data.images.form import Part
 from pofx.errors import ReadError
 
 WORDS: dict[Part, frozenset[str]] = {
@@ -25,7 +25,15 @@ def part_of(name: str) -> Part | None:
     return next((part for part, known in WORDS.items() if words & known), None)
 
 
-def of_part(names: Sequence[str], wanted: Part | None, notes: list[str], where: str) -> list[str]:
+class Notes(list[str]):
+    """What readers have to say to people, line by line, and which parts they saw lying together."""
+
+    def __init__(self, lines: Iterable[str] = ()) -> None:
+        super().__init__(lines)
+        self.parts: frozenset[Part] = frozenset()
+
+
+def of_part(names: Sequence[str], wanted: Part | None, notes: Notes, where: str) -> list[str]:
     """The names of the part that is wanted; all of them where they are not parts of one whole.
 
     Raises:
@@ -43,6 +51,7 @@ def of_part(names: Sequence[str], wanted: Part | None, notes: list[str], where: 
             remedy="leave `part` out, or name the file",
             where=where,
         )
+    notes.parts = frozenset(found)
     others = sorted(found - {wanted or "train"})
     if others and wanted is None:
         notes.append(f"only the training part is read; {' and '.join(others)} left out (part='{others[0]}' reads it)")

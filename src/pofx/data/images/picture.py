@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from pofx.data.images.form import Form
 from pofx.data.images.pillow import load_pillow
-from pofx.data.images.wish import Wish
 from pofx.errors import ReadError
 
 ORIENTATION = 0x0112  # of EXIF
@@ -64,7 +64,7 @@ class Broken(Exception):
     """A picture file that cannot be decoded; the reader counts them before it complains."""
 
 
-def decode(entry: Entry, wish: Wish, remarks: Remarks) -> Picture:
+def decode(entry: Entry, form: Form, remarks: Remarks) -> Picture:
     """The picture of an entry.
 
     Raises:
@@ -78,9 +78,9 @@ def decode(entry: Entry, wish: Wish, remarks: Remarks) -> Picture:
         try:
             with pillow.open(io.BytesIO(entry.read())) as image:
                 raw = _raw_mode(image)
-                _refuse_frames(image, entry.name, wish, remarks)
+                _refuse_frames(image, entry.name, form, remarks)
                 image.load()
-                return _pixels(_upright(image, entry.name, remarks), raw, entry.name, wish, remarks)
+                return _pixels(_upright(image, entry.name, remarks), raw, entry.name, form, remarks)
         except ReadError:
             raise
         except pillow.UnidentifiedImageError:
@@ -96,11 +96,11 @@ def _raw_mode(image: Any) -> str:
     return first if isinstance(first, str) else ""
 
 
-def _refuse_frames(image: Any, name: str, wish: Wish, remarks: Remarks) -> None:
+def _refuse_frames(image: Any, name: str, form: Form, remarks: Remarks) -> None:
     frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)  # MPO: a photograph and its previews
     if frames == 1:
         return
-    if not wish.first_frame:
+    if not form.first_frame:
         raise ReadError(
             "this is not one picture but an animation or a stack of pages",
             got=f"{frames} frames",
@@ -117,9 +117,9 @@ def _upright(image: Any, name: str, remarks: Remarks) -> Any:
     return load_pillow("ImageOps").exif_transpose(image)
 
 
-def _pixels(image: Any, raw: str, name: str, wish: Wish, remarks: Remarks) -> Picture:
+def _pixels(image: Any, raw: str, name: str, form: Form, remarks: Remarks) -> Picture:
     image = _plain(image, raw, name, remarks)
-    image = _opaque(image, name, wish, remarks)
+    image = _opaque(image, name, form, remarks)
     pixels = np.asarray(image)
     if image.mode.startswith("I"):
         return Picture(_sixteen(pixels, name)[..., None], 16)
@@ -168,7 +168,7 @@ def _without_palette(image: Any) -> Any:
     return colours.convert("LA") if grey else colours
 
 
-def _opaque(image: Any, name: str, wish: Wish, remarks: Remarks) -> Any:
+def _opaque(image: Any, name: str, form: Form, remarks: Remarks) -> Any:
     if image.mode not in ("LA", "RGBA", "La", "RGBa"):
         return image
     kept = "L" if image.mode.startswith("L") else "RGB"
@@ -176,7 +176,7 @@ def _opaque(image: Any, name: str, wish: Wish, remarks: Remarks) -> Any:
     if bool((alpha == 255).all()):
         remarks.add("lost an alpha channel that was opaque everywhere", name)
         return image.convert(kept)
-    if wish.background is None:
+    if form.background is None:
         raise ReadError(
             "this picture is transparent in places",
             got=f"{100 * float((alpha < 255).mean()):.3g}% of the pixels",
@@ -184,8 +184,8 @@ def _opaque(image: Any, name: str, wish: Wish, remarks: Remarks) -> Any:
             remedy="background='white' or 'black' puts a colour behind",
             where=name,
         )
-    remarks.add(f"transparent in places: laid on {wish.background}", name)
-    behind = load_pillow().new("RGBA", image.size, wish.background)
+    remarks.add(f"transparent in places: laid on {form.background}", name)
+    behind = load_pillow().new("RGBA", image.size, form.background)
     return load_pillow().alpha_composite(behind, image.convert("RGBA")).convert(kept)
 
 

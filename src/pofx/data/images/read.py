@@ -21,18 +21,19 @@ from torch import Tensor
 from pofx.data.dataset import Data
 from pofx.data.images.arrays import read_arrays
 from pofx.data.images.folder import read_folder, read_zip
+from pofx.data.images.form import Background, Channels, Form, Part
 from pofx.data.images.idx import read_idx, read_idx_folder
 from pofx.data.images.labels import conditions
 from pofx.data.images.parquet import read_parquet
-from pofx.data.images.sheaf import Sheaf
+from pofx.data.images.parts import Notes
+from pofx.data.images.pixels import Pixels
 from pofx.data.images.sniff import Kind, idx_files, kind_of, meant_for, parquet_files, pictures, sets_inside
-from pofx.data.images.wish import Background, Channels, Part, Wish
 from pofx.data.reading.files import open_source
 from pofx.errors import ReadError
 from pofx.spaces.image import Image
 from pofx.training.recorder import SILENT, Recorder
 
-Reader = Callable[[Path, Wish, list[str], str, Recorder], Sheaf]
+Reader = Callable[[Path, Form, Notes, str, Recorder], Pixels]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,10 +43,14 @@ class ReadImages:
     Args:
         data: the pictures, and their classes where there are any.
         notes: what was decided on the way that a person may want to know, one line each.
+        names: of the files that the pictures came from; none where they came from one file.
+        parts: which of `train`, `test` and `validation` lie there together.
     """
 
     data: Data
     notes: tuple[str, ...]
+    names: tuple[str, ...] = ()
+    parts: frozenset[Part] = frozenset()
 
 
 def read_images(
@@ -59,7 +64,7 @@ def read_images(
     recorder: Recorder = SILENT,
 ) -> Data:
     """The pictures of a path. See `read`."""
-    wished = read(
+    changed = read(
         path,
         resize=resize,
         channels=channels,
@@ -68,7 +73,7 @@ def read_images(
         part=part,
         recorder=recorder,
     )
-    return wished.data
+    return changed.data
 
 
 def read(
@@ -96,16 +101,16 @@ def read(
         ReadError: no pictures, a broken one, mixed sizes, or what else has no one answer; in one line, with the cure.
         MissingExtra: picture files without Pillow.
     """
-    where, notes = str(path), list[str]()
-    wish = Wish(_size(resize, where), channels, background, first_frame, part)
-    sheaf = _reader(Path(path).expanduser(), where)(Path(path).expanduser(), wish, notes, where, recorder)
-    given, given_space = (None, None) if sheaf.labels is None else conditions(sheaf.labels, notes)
-    count, height, width = sheaf.pixels.shape[1:]
-    space = Image(count, height, width, sheaf.bits)
-    if count == 3 and _really_grey(sheaf.pixels):
+    where, notes = str(path), Notes()
+    form = Form(_size(resize, where), channels, background, first_frame, part)
+    found = _reader(Path(path).expanduser(), where)(Path(path).expanduser(), form, notes, where, recorder)
+    given, given_space = (None, None) if found.labels is None else conditions(found.labels, notes)
+    count, height, width = found.pixels.shape[1:]
+    space = Image(count, height, width, found.bits)
+    if count == 3 and _really_grey(found.pixels):
         notes.append("every pixel is grey, stored as three equal channels: channels='grey' counts each once")
-    data = Data(space, _tensor(sheaf.pixels), given=given, given_space=given_space, origin=where)
-    return ReadImages(data, tuple(notes))
+    data = Data(space, _tensor(found.pixels), given=given, given_space=given_space, origin=where)
+    return ReadImages(data, tuple(notes), tuple(found.names), notes.parts)
 
 
 def _reader(path: Path, where: str) -> Reader:

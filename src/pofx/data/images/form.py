@@ -13,7 +13,7 @@ Part = Literal["train", "test", "validation"]
 
 
 @dataclass(frozen=True)
-class Wish:
+class Form:
     """How pictures are to be brought to one form; None leaves a thing as it is, and refuses what does not fit.
 
     Args:
