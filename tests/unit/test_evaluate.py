@@ -83,12 +83,13 @@ def test_stacking_weights_maximise_the_held_out_score():
 
 def test_auto_leaves_a_slow_model_out_of_many_rows_and_says_so(monkeypatch):
     from pofx.data.infer import as_data
-    from pofx.evaluate import contest
+    from pofx.evaluate import entries
 
-    monkeypatch.setattr(contest, "MOST_KERNELS", 50)
+    monkeypatch.setattr(entries, "MOST_KERNELS", 50)
     data = as_data(np.random.default_rng(0).normal(size=(60, 2)))
-    names = [each.name for each in contest.choose_models(("auto",), data)]
+    chosen, left_out = entries.entries(("auto",), data)
+    names = [each.name for each in chosen]
     assert "mixture" in names and "kde" not in names
-    assert contest.left_out_by_auto(("auto",), data)[0].name == "kde"
-    assert "kde" in [each.name for each in contest.choose_models(("auto", "kde"), data)]
-    assert contest.left_out_by_auto(("auto", "kde"), data) == []
+    assert left_out[0].name == "kde"
+    chosen, left_out = entries.entries(("auto", "kde"), data)
+    assert "kde" in [each.name for each in chosen] and left_out == []

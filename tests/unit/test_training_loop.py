@@ -317,11 +317,20 @@ class Listener:
 
 def test_the_recorder_hears_steps_and_the_loss_in_the_users_units() -> None:
     listener = Listener()
-    fit(network(), recorder=listener, note=lambda loss: f"{loss / 2:.2f} bits/dim", seconds=60.0)
+    fit(network(), recorder=listener, note=lambda loss: f"{loss / 2:.2f} bits/dim")
     assert listener.heard[0] == ("start", "training", 60) and listener.heard[-1] == ("finish",)
     first, last = listener.heard[1], listener.heard[-2]
-    assert first[1] == 1 and "bits/dim" in str(first[2]) and "s left" in str(first[2])
+    assert first[1] == 1 and str(first[2]).endswith("bits/dim")
     assert last[1] == 60 and str(last[2]).endswith("bits/dim")
+
+
+def test_under_a_budget_the_recorder_hears_percent_of_the_time() -> None:
+    listener = Listener()
+    fit(network(), recorder=listener, note=lambda loss: f"{loss / 2:.2f} bits/dim", seconds=60.0)
+    assert listener.heard[0] == ("start", "training", 100)
+    first, last = listener.heard[1], listener.heard[-2]
+    assert first[1] == round(100 / 60) and str(first[2]).endswith("bits/dim, step 1")
+    assert last[1] == 100 and str(last[2]).endswith("bits/dim, step 60")
 
 
 def test_history_is_a_line_a_validation_and_readable_while_it_grows(tmp_path: Path) -> None:

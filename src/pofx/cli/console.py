@@ -18,6 +18,8 @@ from rich.progress import (
 from rich.table import Table as RichTable
 
 PATIENCE = 2.0  # seconds before a stage without a terminal says a word
+PAUSE, PART = 2.0, 0.05  # seconds between two words then, and the part of the time so far that is more
+WIDE = 160  # characters of a line that goes to a file or a pipe
 
 
 class Console:
@@ -29,11 +31,14 @@ class Console:
     def __init__(self, quiet: bool = False) -> None:
         self.quiet = quiet
         self._out = RichConsole(highlight=False, soft_wrap=True)
+        if not self._out.is_terminal:
+            self._out.width = max(self._out.width, WIDE)
         self._err = RichConsole(stderr=True, highlight=False)
         self._bar: Progress | None = None
         self._began = 0.0
         self._what = ""
         self._total: int | None = None
+        self._next = 0.0
 
     def say(self, text: str = "") -> None:
         """A line on stdout, with rich's markup off."""
@@ -50,7 +55,7 @@ class Console:
             return
         table = RichTable(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
         for k, head in enumerate(heads):
-            table.add_column(head, justify="right" if right and k in right else "left", overflow="fold")
+            table.add_column(head, justify="right" if right and k in right else "left", overflow="fold", no_wrap=k == 0)
         for row in rows:
             table.add_row(*(_escape(cell) for cell in row))
         self._out.print(table)
@@ -60,6 +65,7 @@ class Console:
     def start(self, what: str, total: int | None) -> None:
         self.finish()
         self._what, self._total, self._began = what, total, time.monotonic()
+        self._next = self._began + PATIENCE
         if self._err.is_terminal:
             self._bar = Progress(
                 SpinnerColumn(),
@@ -77,7 +83,9 @@ class Console:
     def step(self, done: int, note: str = "") -> None:
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], completed=done, description=f"{self._what} {note}")
-        elif (passed := time.monotonic() - self._began) > PATIENCE:
+        elif (now := time.monotonic()) > self._next:
+            passed = now - self._began
+            self._next = now + max(PAUSE, PART * passed)
             left = "" if not self._total or not done else f", about {passed / done * (self._total - done):.0f} s left"
             print(
                 f"{self._what}: {done}/{self._total or '?'} {note}, {passed:.0f} s{left}", file=sys.stderr, flush=True

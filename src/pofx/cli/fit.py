@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 
 from pofx.cli.console import Console
+from pofx.cli.pictures import FormOptions
 from pofx.errors import PofxError
 from pofx.runs.plain import to_json
 from pofx.runs.records import ModelRow, Run
@@ -16,15 +17,16 @@ from pofx.runs.records import ModelRow, Run
 
 @dataclass(frozen=True)
 class Options:
-    """Fit models to a data file, choose on held-out rows, write runs/NAME with a report.
+    """Fit models to a data file or to pictures, choose on held-out rows, write runs/NAME with a report.
 
-    CSV, TSV, Parquet, Arrow/Feather, JSON lines, NumPy; plain or compressed.
+    CSV, TSV, Parquet, Arrow/Feather, JSON lines, NumPy; plain or compressed. Pictures: a folder or zip of picture
+    files, IDX, .npz or .npy of [n, H, W], Parquet of encoded pictures.
     """
 
     file: Annotated[Path, tyro.conf.Positional]
-    """The data file."""
+    """The data file, or a folder of pictures."""
     models: str = "auto"
-    """Comma-separated names (pofx models lists them); auto picks those that suit the columns."""
+    """Comma-separated names (pofx models lists them); auto picks those that suit."""
     seed: int = 0
     """Same seed, same data, same result."""
     time: float | None = None
@@ -39,6 +41,10 @@ class Options:
     """The column that holds row weights."""
     encoding: str = "utf-8"
     """Of a text file."""
+    pictures: tyro.conf.OmitArgPrefixes[FormOptions] = field(default_factory=FormOptions)
+    """How pictures are read."""
+    binarise: Literal["no", "dynamic", "threshold"] = "no"
+    """Pictures to black and white: by chance, anew for each training step (dynamic), or at half of the range."""
     json: bool = False
     """One JSON document on stdout."""
 
@@ -46,9 +52,8 @@ class Options:
 def run(options: Options, console: Console) -> dict[str, Any]:
     """The fit's record, see `pofx.runs.records.Run`."""
     from pofx.cli.loading import naming
-    from pofx.data.tables import read
-    from pofx.evaluate.experiment import Settings
-    from pofx.evaluate.folder import fit_to_folder
+    from pofx.evaluate.folder import check_writable, fit_to_folder
+    from pofx.evaluate.settings import Settings
     from pofx.report.document import write_report
     from pofx.runs.layout import RunFolder
 
@@ -59,17 +64,40 @@ def run(options: Options, console: Console) -> dict[str, Any]:
         split=options.split,
         columns=dict(_override(text) for text in options.column),
         weights=options.weights,
+        form=options.pictures.form(),
+        binarise=options.binarise,
     )
-    table = read(options.file, encoding=options.encoding)
     out = options.out or Path("runs") / _stem(options.file)
+    check_writable(out)
     with naming(options.file):
-        record = fit_to_folder(options.file, table.frame, table.notes, out, settings, console)
+        prepared, notes = _prepared(options, settings, console)
+        record = fit_to_folder(options.file, prepared, notes, out, settings, console)
     report = write_report(RunFolder(out))
     show_leaderboard(record, console)
     console.say(f"\nreport  {report}")
-    console.say(f"score   pofx score {out} NEW.csv -o scored.csv")
-    console.say(f"sample  pofx sample {out} -n 1000 -o more.csv")
+    pictures = record.outcome == "picture"
+    console.say(f"score   pofx score {out} {'NEW/' if pictures else 'NEW.csv'} -o scored.csv")
+    console.say(f"sample  pofx sample {out} {'-n 64 -o samples.png' if pictures else '-n 1000 -o more.csv'}")
     return to_json(record)
+
+
+def _prepared(options: Options, settings: Any, console: Console) -> tuple[Any, tuple[str, ...]]:
+    """What is to be fitted, and what its reader had to say."""
+    from pofx.data.images.pillow import load_pillow
+    from pofx.data.images.sniff import is_images
+    from pofx.data.tables import read
+    from pofx.evaluate.prepare import prepare_pictures, prepare_rows
+
+    if not is_images(options.file):
+        options.pictures.refuse_table(settings.binarise)
+        table = read(options.file, encoding=options.encoding)
+        return prepare_rows(table.frame, settings), table.notes
+    from pofx.data.images.read import read_with_test
+
+    load_pillow()  # the report draws pictures: say so now, not after the fits
+    train, test = read_with_test(options.file, settings.form, recorder=console)
+    notes = train.notes if test is None else tuple(note for note in train.notes if "only the training part" not in note)
+    return prepare_pictures(train, test, settings), notes
 
 
 def _override(text: str) -> tuple[str, str]:
@@ -80,33 +108,39 @@ def _override(text: str) -> tuple[str, str]:
 
 
 def _stem(file: Path) -> str:
-    return file.name.split(".")[0] or "run"
+    return file.resolve().name.split(".")[0] or "run"
 
 
 def show_leaderboard(record: Run, console: Console) -> None:
     """The leaderboard and what the columns were taken for, for people."""
-    rows = record.rows
-    console.say(f"{record.source.path}: {rows.train} rows to train, {rows.validation} to choose, {rows.test} to test\n")
-    left_out = [c for c in record.columns if c.space == "left out"]
-    console.table(["column", "taken for", "because"], [[c.name, c.space, c.reason] for c in record.columns])
+    rows, what = record.rows, f"{record.outcome}s"
+    console.say(f"{record.source.path}: {rows.train} {what} to train, {rows.validation} to choose, {rows.test} to test")
     console.say()
-    heads = ["model", f"log p, {record.units}", "+-", "to the best", "+-", "seconds", "parameters"]
-    console.table(heads, [_cells(row, record.chosen) for row in record.models], right={1, 2, 3, 4, 5, 6})
+    left_out = [c for c in record.columns if c.space == "left out"]
+    if record.columns:
+        console.table(["column", "taken for", "because"], [[c.name, c.space, c.reason] for c in record.columns])
+        console.say()
+    bits = record.dims is not None
+    heads = ["model", *(["bits/dim"] if bits else []), f"log p, {record.units}", "+-", "to the best", "+-"]
+    lines = [_cells(row, record.chosen, bits) for row in record.models]
+    console.table([*heads, "seconds", "parameters"], lines, right=set(range(1, len(heads) + 2)))
     for failure in record.failed:
         console.say(f"not fitted: {failure.name}: {failure.reason}")
     for note in (*record.source.notes, *(f"column '{c.name}' {c.reason}" for c in left_out)):
         console.note(f"note: {note}")
-    console.say(f"\n* chosen on the validation rows: {record.chosen}")
+    console.say(f"\n* chosen on the validation {what}: {record.chosen}")
 
 
-def _cells(row: ModelRow, chosen: str) -> list[str]:
+def _cells(row: ModelRow, chosen: str, bits: bool) -> list[str]:
     mark = " *" if row.name == chosen else ""
-    sign = {"exact": "", "bound": ">= ", "none": ""}[row.likelihood]
-    score = f"{sign}{row.log_prob:.4f}" if row.log_prob is not None else "-"
+    bound = row.likelihood == "bound"
+    score = f"{'>= ' if bound else ''}{row.log_prob:.4f}" if row.log_prob is not None else "-"
     if row.impossible:
         score = f"-inf ({row.impossible} rows)"
+    per_dim = "-" if row.bits_per_dim is None else f"{'<= ' if bound else ''}{row.bits_per_dim:.4f}"
     return [
         row.name + mark,
+        *([per_dim] if bits else []),
         score,
         _number(row.std_error),
         _number(row.delta),

@@ -5,14 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pofx.core.contract import Model
 from pofx.core.store import load
-from pofx.errors import PofxError, StoreError
+from pofx.errors import PofxError, SpaceError, StoreError
 from pofx.runs.layout import RunFolder
 from pofx.runs.records import Run
+
+if TYPE_CHECKING:
+    import polars as pl
+    from torch import Tensor
+
+    from pofx.cli.console import Console
+    from pofx.cli.pictures import FormOptions
+    from pofx.spaces.image import Image as ImageSpace
 
 
 def load_run(path: Path, name: str | None) -> tuple[Run, Model, str]:
@@ -35,6 +44,36 @@ def load_reference(path: Path) -> np.ndarray:
         raise StoreError(
             "the reference scores are damaged or missing", got=str(error)[:100], remedy="fit again", where=str(file)
         ) from None
+
+
+def read_pictures(
+    path: Path, options: FormOptions, record: Run, space: ImageSpace, console: Console
+) -> tuple[pl.DataFrame, Tensor]:
+    """Pictures of a run's kind: a frame of their names, and themselves in compact form.
+
+    Those of a run that was binarised are made black and white by the same rule.
+    """
+    import polars as pl
+
+    from pofx.data.images.read import read_form
+    from pofx.evaluate.prepare import binarised
+    from pofx.spaces.image import Image
+
+    read = read_form(path, options.form(), recorder=console)
+    for note in read.notes:
+        console.note(f"note: {note}")
+    data = read.data
+    if isinstance(data.space, Image) and data.space.bits > 1:
+        data = binarised(data, record.recipe.binarise, record.recipe.seed)
+    if data.space != space:
+        raise SpaceError(
+            "these pictures are not of the run's kind",
+            got=data.space.describe(),
+            expected=space.describe(),
+            remedy="--resize and --channels bring them to one form",
+        )
+    names = list(read.names) or [str(row + 1) for row in range(len(data))]
+    return pl.DataFrame({"picture": names}), data.values
 
 
 @contextmanager

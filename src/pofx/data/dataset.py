@@ -23,6 +23,8 @@ class Data:
         given: conditions `[n, ...]` in `given_space`, or None.
         given_space: the space of the conditions.
         origin: where the rows came from, for people.
+        drawn_from: what `values` were drawn from at random, row by row, such as the grey levels of binarised pictures;
+            whoever trains on many passes may draw anew at each (`data.images.binarise`).
     """
 
     space: Space
@@ -31,6 +33,7 @@ class Data:
     given: Tensor | None = None
     given_space: Space | None = None
     origin: str = ""
+    drawn_from: Data | None = None
 
     def __post_init__(self) -> None:
         if self.weights is not None:
@@ -46,6 +49,7 @@ class Data:
             values=self.values[index],
             weights=None if self.weights is None else self.weights[index],
             given=None if self.given is None else self.given[index],
+            drawn_from=None if self.drawn_from is None else self.drawn_from.rows(index),
         )
 
     def shares(self) -> Tensor:

@@ -14,6 +14,7 @@ from pofx.rng import generator
 TEST = 0.20  # of all rows
 VALIDATION = 0.16  # of all rows: a fifth of what is left
 FEWEST = 10  # rows that can be split
+MOST_PICTURES = 5_000  # held out to choose by: scoring a picture costs a pass through a network
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,14 @@ class Split:
         return torch.cat([self.train, self.validation]).sort().values
 
 
-def split_rows(n: int, *, seed: int, groups: pl.Series | None = None, times: pl.Series | None = None) -> Split:
+def split_rows(
+    n: int,
+    *,
+    seed: int,
+    groups: pl.Series | None = None,
+    times: pl.Series | None = None,
+    most_validation: int = 1 << 62,
+) -> Split:
     """Split `n` rows: 64% train, 16% validation, 20% test.
 
     Args:
@@ -38,6 +46,7 @@ def split_rows(n: int, *, seed: int, groups: pl.Series | None = None, times: pl.
         seed: for a random split; a split in time order needs none.
         groups: rows with the same value stay together.
         times: the latest rows are the test, the ones before them the validation.
+        most_validation: validation rows at most; not by group.
     """
     if n < FEWEST:
         raise FitError(
@@ -47,15 +56,32 @@ def split_rows(n: int, *, seed: int, groups: pl.Series | None = None, times: pl.
             remedy="collect more rows, or fit one model to all of them from Python: pofx.KDE().fit(x)",
         )
     if times is not None:
-        return _cut(torch.tensor(times.arg_sort(nulls_last=False).to_numpy().astype("int64")))
+        return _cut(torch.tensor(times.arg_sort(nulls_last=False).to_numpy().astype("int64")), most_validation)
     if groups is not None:
         return _by_group(groups, seed)
-    return _cut(torch.randperm(n, generator=generator(seed)))
+    return _cut(torch.randperm(n, generator=generator(seed)), most_validation)
 
 
-def _cut(order: Tensor) -> Split:
+def split_pictures(n: int, tests: int, *, seed: int) -> Split:
+    """Split `n` pictures at random, the `tests` that follow them being the test; without any, a fifth of `n` are.
+
+    Args:
+        n: number of pictures that were not set apart as a test, at least 10 with it.
+        tests: number of test pictures that came with them.
+        seed: of the split.
+    """
+    if tests == 0:
+        return split_rows(n, seed=seed, most_validation=MOST_PICTURES)
+    if n < 2:
+        raise FitError("a picture to train on and one to choose by are the least", got=f"{n} pictures")
+    order = torch.randperm(n, generator=generator(seed))
+    held = min(max(1, round(VALIDATION * n)), MOST_PICTURES)
+    return Split(order[held:].sort().values, order[:held].sort().values, torch.arange(n, n + tests))
+
+
+def _cut(order: Tensor, most_validation: int) -> Split:
     n = len(order)
-    test, validation = max(1, round(TEST * n)), max(1, round(VALIDATION * n))
+    test, validation = max(1, round(TEST * n)), min(max(1, round(VALIDATION * n)), most_validation)
     first = n - test - validation
     return Split(*(part.sort().values for part in (order[:first], order[first : n - test], order[n - test :])))
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from pofx.core.contract import Model
 from pofx.evaluate.calibration import flatness
 from pofx.evaluate.columns import column_evidence
+from pofx.evaluate.histograms import score_edges, shares
 from pofx.evaluate.pairs import pair_evidence
 from pofx.evaluate.shares import column_shares
 from pofx.evaluate.surprise import reference_scores, surprise
@@ -39,7 +40,7 @@ def evidence(name: str, model: Model, test: Tensor, rows: Tensor, *, seed: int) 
     reference = reference_scores(model, seed=seed) if exact else np.zeros(0)
     scores = model.log_prob(test).cpu().numpy() if exact else np.zeros(0)
     p_values = surprise(scores, reference) if exact else np.zeros(0)
-    edges = _score_edges(scores, reference)
+    edges = score_edges(scores, reference)
     document = Evidence(
         model=name,
         columns=tuple(
@@ -49,28 +50,12 @@ def evidence(name: str, model: Model, test: Tensor, rows: Tensor, *, seed: int) 
         pairs=pair_evidence(model, test, drawn, seed=seed),
         surprise=flatness(p_values)[0],
         score_edges=tuple(edges.tolist()),
-        score_test=_shares(scores, edges),
-        score_samples=_shares(reference, edges),
+        score_test=shares(scores, edges),
+        score_samples=shares(reference, edges),
         odd=_oddest(model, test, rows, scores, p_values) if exact else (),
         two_sample=c2st(test.numpy(), drawn.numpy(), seed=split(seed, "c2st")),
     )
     return document, reference
-
-
-def _score_edges(scores: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    finite = np.concatenate([scores[np.isfinite(scores)], reference[np.isfinite(reference)]])
-    if not len(finite):
-        return np.zeros(0)
-    low, high = np.quantile(finite, 0.002), finite.max()
-    return np.linspace(low, high if high > low else low + 1, 41)
-
-
-def _shares(values: np.ndarray, edges: np.ndarray) -> tuple[float, ...]:
-    """Share of the values in each bin; what lies beyond the ends is counted in the end bins."""
-    if not len(edges) or not len(values):
-        return ()
-    counts, _ = np.histogram(np.clip(values, edges[0], edges[-1]), bins=edges)
-    return tuple((counts / len(values)).tolist())
 
 
 def _oddest(model: Model, test: Tensor, rows: Tensor, scores: np.ndarray, p_values: np.ndarray) -> tuple[OddRow, ...]:

@@ -4,91 +4,99 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import os
 import platform
 import shlex
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 
 from pofx.core.store import save
 from pofx.errors import ReadError
+from pofx.evaluate.curves import curves
 from pofx.evaluate.evidence import evidence
-from pofx.evaluate.experiment import Experiment, Settings, run_experiment
-from pofx.evaluate.leaderboard import leaderboard
+from pofx.evaluate.experiment import Experiment, run_experiment
+from pofx.evaluate.leaderboard import Scored, leaderboard, score_contenders
+from pofx.evaluate.pictures.evidence import Looked, look
+from pofx.evaluate.prepare import Prepared
+from pofx.evaluate.settings import Settings
 from pofx.evaluate.shelf import Shelf
-from pofx.runs.evidence import Evidence
 from pofx.runs.files import write_bytes
 from pofx.runs.layout import RunFolder
 from pofx.runs.records import ColumnRow, Recipe, Rows, Run, Source
 from pofx.training.recorder import Recorder
 
-UNITS = "nats per row"
-
 
 def fit_to_folder(
-    path: Path, frame: pl.DataFrame, notes: Sequence[str], out: Path, settings: Settings, recorder: Recorder
+    path: Path, prepared: Prepared, notes: Sequence[str], out: Path, settings: Settings, recorder: Recorder
 ) -> Run:
-    """Run on a file's rows and write the run folder; an older run there is replaced only when this one is whole.
+    """Run on what a path held and write the run folder; an older run there is replaced only when this one is whole.
 
     Args:
-        path: the file the rows came from.
-        frame: its rows.
+        path: the file or folder that the rows or pictures came from.
+        prepared: what was in it.
         notes: what the reader had to say.
         out: the run folder.
+        settings: of the run.
+        recorder: told of progress.
     """
-    _check_writable(out)
-    fingerprint = _fingerprint(frame)
+    check_writable(out)
+    fingerprint = _fingerprint(prepared)
     shelf = Shelf(out.with_name(f".{out.name}.unfinished"), f"{fingerprint} {settings} {versions()}")
-    experiment = run_experiment(frame, settings, shelf=shelf, recorder=recorder)
-    recorder.start("looking at the chosen model", None)
-    rows = leaderboard(experiment)
-    found, reference = evidence(
-        experiment.chosen.name,
-        experiment.model,
-        experiment.data.rows(experiment.split.test).values,
-        experiment.split.test,
-        seed=settings.seed,
-    )
-    recorder.finish()
+    experiment = run_experiment(prepared, settings, shelf=shelf, recorder=recorder)
+    scored = score_contenders(experiment, recorder)
+    looked = _look(experiment, scored, settings, recorder)
     run = Run(
         run=str(out),
         chosen=experiment.chosen.name,
-        units=UNITS,
-        rows=Rows(
-            *(len(part) for part in (experiment.split.train, experiment.split.validation, experiment.split.test))
-        ),
-        models=tuple(rows),
+        units=f"nats per {prepared.outcome}",
+        rows=Rows(*(len(part) for part in (prepared.split.train, prepared.split.validation, prepared.split.test))),
+        models=tuple(leaderboard(scored, prepared.dims)),
         columns=tuple(
-            ColumnRow(g.name, "left out" if g.space is None else g.space.describe(), g.reason)
-            for g in experiment.guesses
+            ColumnRow(g.name, "left out" if g.space is None else g.space.describe(), g.reason) for g in prepared.guesses
         ),
         failed=tuple(experiment.failed),
-        source=Source(str(path), frame.height, fingerprint, tuple(notes)),
+        source=Source(str(path), len(prepared.data), fingerprint, tuple(notes)),
         recipe=Recipe(
-            command(path, out, settings),
+            shlex.join(["pofx", "fit", str(path), *settings.words(), "--out", str(out)]),
             settings.models,
             settings.seed,
             settings.seconds,
-            experiment.split_name,
+            prepared.split_name,
             settings.columns,
             settings.weights,
+            settings.binarise,
         ),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         versions=versions(),
+        dims=prepared.dims,
+        outcome=prepared.outcome,
+        refitted=prepared.refit,
     )
-    _write(out, run, found, experiment, reference)
+    _write(out, run, looked, experiment)
     shelf.clear()
     return run
 
 
-def _check_writable(out: Path) -> None:
+def _look(experiment: Experiment, scored: list[Scored], settings: Settings, recorder: Recorder) -> Looked:
+    """The evidence for the report."""
+    prepared = experiment.prepared
+    if prepared.dims is not None:
+        return look(experiment, scored, seed=settings.seed, recorder=recorder)
+    recorder.start("looking at the chosen model", None)
+    found, reference = evidence(
+        experiment.chosen.name, experiment.model, experiment.test.values, prepared.split.test, seed=settings.seed
+    )
+    recorder.finish()
+    return Looked(replace(found, curves=curves(experiment.contenders)), reference, {})
+
+
+def check_writable(out: Path) -> None:
     """Before an hour of fitting, not after it."""
     if out.exists() and not out.is_dir():
         raise ReadError("the run folder's place is taken by a file", remedy="choose another --out", where=str(out))
@@ -104,16 +112,19 @@ def _check_writable(out: Path) -> None:
         raise ReadError("the run folder cannot be written", remedy="choose another --out", where=str(out))
 
 
-def _write(out: Path, run: Run, found: Evidence, experiment: Experiment, reference: np.ndarray) -> None:
+def _write(out: Path, run: Run, looked: Looked, experiment: Experiment) -> None:
     """Write everything aside, then swap folders."""
     aside = RunFolder(out.with_name(f".{out.name}.new"))
     shutil.rmtree(aside.path, ignore_errors=True)
     try:
         (aside.path / "models").mkdir(parents=True)
+        (aside.path / "pictures").mkdir(parents=True) if looked.files else None
         for each in experiment.contenders:
             save(each.model, aside.model(each.name))
-        write_bytes(aside.path / "surprise.npy", _npy(reference))
-        aside.write(found)
+        for file, content in looked.files.items():
+            write_bytes(aside.path / file, content)
+        write_bytes(aside.path / "surprise.npy", _npy(looked.reference))
+        aside.write(looked.evidence)
         aside.write(run)
         old = out.with_name(f".{out.name}.old")
         shutil.rmtree(old, ignore_errors=True)
@@ -133,26 +144,13 @@ def _npy(values: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def _fingerprint(frame: pl.DataFrame) -> str:
-    digest = hashlib.sha256(json.dumps([(n, str(t)) for n, t in frame.schema.items()]).encode())
-    for series in frame.iter_columns():
-        if series.dtype == pl.String:
-            digest.update(json.dumps(series.to_list()).encode())
-        else:
-            digest.update(series.is_null().to_numpy().tobytes())
-            digest.update(series.to_physical().cast(pl.Float64).fill_null(0.0).to_numpy().tobytes())
+def _fingerprint(prepared: Prepared) -> str:
+    """SHA-256 of what was read and how it is split: the space, values, weights and conditions, places of test rows."""
+    data = prepared.data
+    digest = hashlib.sha256(repr(data.space).encode())
+    for part in (data.values, data.weights, data.given, prepared.split.test, prepared.split.validation):
+        digest.update(b"-" if part is None else part.contiguous().numpy().tobytes())
     return digest.hexdigest()
-
-
-def command(path: Path, out: Path, settings: Settings) -> str:
-    """The command line that repeats the run."""
-    words = ["pofx", "fit", str(path), "--models", ",".join(settings.models), "--seed", str(settings.seed)]
-    words += ["--split", settings.split, "--out", str(out)]
-    words += [] if settings.seconds is None else ["--time", f"{settings.seconds:g}"]
-    words += [] if settings.weights is None else ["--weights", settings.weights]
-    for name, space in settings.columns.items():
-        words += ["--column", f"{name}={space}"]
-    return shlex.join(words)
 
 
 def versions() -> dict[str, str]:

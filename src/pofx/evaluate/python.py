@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pofx.core.contract import Model
-from pofx.evaluate.experiment import Settings, run_experiment
+from pofx.evaluate.experiment import run_experiment
+from pofx.evaluate.prepare import prepare
+from pofx.evaluate.settings import Settings
 from pofx.training.recorder import SILENT, Recorder
 
 
@@ -24,7 +26,7 @@ def fit(
     """Fit several models, choose on held-out rows, and return the best, fitted to train and validation rows.
 
     Args:
-        values: a frame of any kind, an array or tensor `[n, d]` or `[n]`.
+        values: a frame of any kind, an array or tensor `[n, d]` or `[n]`; of pictures what `read_images` returns.
         models: names as in `pofx models`; `auto` picks those that suit the columns.
         seed: same seed, same data, same model.
         seconds: time budget for the whole.
@@ -33,10 +35,10 @@ def fit(
         weights: the column that holds row weights.
 
     Returns:
-        A model whose `log_prob` is in nats per row, in the columns' own units.
+        A model whose `log_prob` is in nats per row, in the columns' own units; of pictures often only a bound.
 
     Raises:
         PofxError: in one line, with the cure.
     """
     settings = Settings(tuple(models), seed, seconds, split, dict(columns or {}), weights)
-    return run_experiment(values, settings, recorder=recorder).model
+    return run_experiment(prepare(values, settings), settings, recorder=recorder).model

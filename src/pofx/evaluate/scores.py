@@ -6,6 +6,42 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from torch import Tensor
+
+from pofx.core.contract import Model
+from pofx.likelihood import Likelihood
+from pofx.rng import split
+from pofx.training.recorder import SILENT, Recorder
+
+NUMBERS = 1 << 21  # values scored at once
+
+
+def row_scores(model: Model, values: Tensor, *, draws: int, seed: int, recorder: Recorder = SILENT) -> np.ndarray:
+    """Log-probability of each row, nats `[n]`; of a bounded model its bound with so many draws; empty without either.
+
+    Args:
+        model: fitted.
+        values: `[n, *event]` in the model's tensor form, or compact pictures: only a block of rows is ever float64.
+        draws: importance samples of a bound.
+        seed: of a bound.
+        recorder: told of progress.
+    """
+    if model.likelihood is Likelihood.NONE:
+        return np.zeros(0)
+    size = max(1, NUMBERS // max(1, math.prod(values.shape[1:])))
+    parts = []
+    recorder.start("scoring", len(values))
+    for start in range(0, len(values), size):
+        parts.append(_scores(model, values[start : start + size], draws, split(seed, "rows", start)))
+        recorder.step(min(start + size, len(values)))
+    recorder.finish()
+    return np.concatenate(parts) if parts else np.zeros(0)
+
+
+def _scores(model: Model, values: Tensor, draws: int, seed: int) -> np.ndarray:
+    if model.likelihood is Likelihood.EXACT:
+        return np.asarray(model.log_prob(values).detach().cpu().numpy())
+    return np.asarray(model.log_prob_bound(values, draws=draws, seed=seed).detach().cpu().numpy())
 
 
 @dataclass(frozen=True)

@@ -7,19 +7,31 @@ over rows from the model itself. It does not detect every outlier: a row can be 
 from __future__ import annotations
 
 import numpy as np
-import torch
 
 from pofx.core.contract import Model
+from pofx.evaluate.scores import row_scores
 from pofx.rng import split
+from pofx.spaces.table import Table
+from pofx.training.recorder import SILENT, Recorder
 
-DRAWS = 10_000
+DRAWS, DRAWS_OF_PICTURES = 10_000, 500
 
 
-def reference_scores(model: Model, *, seed: int, draws: int = DRAWS) -> np.ndarray:
-    """Sorted log-probabilities of the model's own samples, `[draws]`."""
-    samples = model.draw(draws, seed=split(seed, "surprise"))
-    scores: torch.Tensor = model.log_prob(samples)
-    return np.sort(scores.detach().cpu().numpy())
+def reference_scores(
+    model: Model, *, seed: int, draws: int | None = None, bound_draws: int = 1, recorder: Recorder = SILENT
+) -> np.ndarray:
+    """Sorted log-probabilities of the model's own samples, `[draws]`; of a bounded model its bounds.
+
+    Args:
+        model: with a likelihood.
+        seed: of the samples.
+        draws: how many; 10,000 rows or 500 pictures when None.
+        bound_draws: importance samples of each bound.
+        recorder: told of progress.
+    """
+    many = draws or (DRAWS if isinstance(model.space, Table) else DRAWS_OF_PICTURES)
+    samples = model.draw(many, seed=split(seed, "surprise"))
+    return np.sort(row_scores(model, samples, draws=bound_draws, seed=seed, recorder=recorder))
 
 
 def surprise(log_prob: np.ndarray, reference: np.ndarray) -> np.ndarray:

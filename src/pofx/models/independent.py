@@ -28,8 +28,10 @@ from pofx.models.parametric.family import FRAMES, Frame
 from pofx.models.parametric.mixed import columns_of
 from pofx.models.parametric.model import ParametricModel
 from pofx.models.parametric.selection import FAILURES, Fold, against, begin, folds, screened
+from pofx.models.pixels import fit_pixels
 from pofx.models.product import IndependentModel, Tried
 from pofx.rng import split
+from pofx.spaces.image import Image
 from pofx.spaces.numeric import Circle, Integer, Interval, Positive, Real
 from pofx.spaces.symbolic import Category
 from pofx.spaces.table import Table
@@ -42,10 +44,10 @@ MOST_KERNELS = 5_000  # rows up to which a kernel estimate of one column is trie
 @register
 @dataclass(frozen=True, kw_only=True)
 class Independent(Estimator):
-    """The product of the best one-dimensional models."""
+    """The product of the best one-dimensional models; of pictures, every pixel by itself."""
 
     name: ClassVar[str] = "independent"
-    accepts: ClassVar[tuple[type, ...]] = (Real, Positive, Interval, Circle, Integer, Category)
+    accepts: ClassVar[tuple[type, ...]] = (Real, Positive, Interval, Circle, Integer, Category, Image)
     capabilities: ClassVar[frozenset[Capability]] = IndependentModel.capabilities | {"cdf"}
     standardise: ClassVar[bool] = False
 
@@ -65,6 +67,8 @@ class Independent(Estimator):
     def _fit(
         self, data: Data, *, validation: Data | None, plan: Plan, seed: int, start: Model | None, recorder: Recorder
     ) -> Model:
+        if isinstance(data.space, Image):
+            return fit_pixels(data)
         assert isinstance(data.space, Table)
         deadline = plan.deadline()
         factors: list[Model] = []

@@ -61,6 +61,14 @@ def write_bytes(path: str | Path, content: bytes) -> None:
         aside.write_bytes(content)
 
 
+def make_folder(path: Path) -> None:
+    """Makes a folder and those above it; no harm if it is there."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise refused(path, error) from error
+
+
 def refused(path: str | Path, error: OSError) -> ReadError:
     """The one line for a path that the operating system would not let be written."""
     folder = Path(path).parent

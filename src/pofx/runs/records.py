@@ -90,6 +90,8 @@ class Recipe:
     columns: dict[str, str]
     """Overrides, column to space."""
     weights: str | None = None
+    binarise: str = "no"
+    """Of pictures: `no`, `dynamic` or `threshold`."""
 
 
 @dataclass(frozen=True)
@@ -114,4 +116,6 @@ class Run:
     """Of pictures: how many values one has."""
     outcome: str = "row"
     """What one outcome is called: `row` or `picture`."""
+    refitted: bool = True
+    """Whether the models were fitted again to train and validation rows before the test."""
     format: int = FORMAT

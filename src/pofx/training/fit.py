@@ -49,7 +49,7 @@ class Fit:
     def run(self) -> History:
         """Trains to the end."""
         state = self._state
-        self._report.start(self._recipe.steps)
+        self._report.start(None if self._pace.limited else self._recipe.steps)
         state.module.train()
         try:
             self._report.say(state.done, self._step.prepare())
@@ -77,7 +77,7 @@ class Fit:
             progress = pace.progress(state.done)
             self._step(self._processes.first(progress) if pace.limited else progress)
             pace.stepped()
-            self._report.step(state.done, state.losses, pace.left())
+            self._report.step(state.done, state.losses, pace.progress(state.done))
             self._saver.now_and_then()
 
     # A check --------------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from pofx.errors import FitError
+from pofx.runs.files import make_folder
 from pofx.training.batches import Batches
 from pofx.training.checkpoint import identity
 from pofx.training.device import Loss
@@ -79,6 +80,8 @@ def minimise(
     if not any(parameter.requires_grad for parameter in module.parameters()):
         raise FitError("this network has no parameter to train")
     checkpoint, history = checkpoint or plan.checkpoint, history or plan.history
+    if plan.folder is not None:
+        make_folder(plan.folder)
     processes, home = join(recipe.device), next(module.parameters()).device
     asked = {} if checkpoint is None else identity(recipe, seed, values, weights)
     batches = Batches(len(values), recipe.batch, seed, weights)

@@ -19,6 +19,22 @@ class Recorder(Protocol):
         """The current stage is over."""
 
 
+class Part:
+    """A recorder for one part of a longer work: its stages are told under the part's name."""
+
+    def __init__(self, whole: Recorder, name: str) -> None:
+        self._whole, self._name = whole, name
+
+    def start(self, what: str, total: int | None) -> None:
+        self._whole.start(f"{self._name}: {what}" if what else self._name, total)
+
+    def step(self, done: int, note: str = "") -> None:
+        self._whole.step(done, note)
+
+    def finish(self) -> None:
+        self._whole.finish()
+
+
 class _Silent:
     def start(self, what: str, total: int | None) -> None: ...
 

@@ -29,7 +29,7 @@ def threshold(data: Data, level: int | None = None) -> Data:
 
 
 def sampled(data: Data, *, seed: int, epoch: int = 0) -> Data:
-    """White with probability x / (2^bits - 1), pixel by pixel.
+    """White with probability x / (2^bits - 1), pixel by pixel; what was grey stays at hand as `drawn_from`.
 
     Args:
         data: pictures of any depth.
@@ -42,7 +42,7 @@ def sampled(data: Data, *, seed: int, epoch: int = 0) -> Data:
     for start in range(0, len(data), BLOCK):
         grey = data.values[start : start + BLOCK].to(torch.float64) / (space.levels - 1)
         white[start : start + BLOCK] = torch.rand(grey.shape, generator=random, dtype=torch.float64) < grey
-    return replace(data, space=replace(space, bits=1), values=white)
+    return replace(data, space=replace(space, bits=1), values=white, drawn_from=data)
 
 
 def _image(data: Data) -> Image:

@@ -10,7 +10,7 @@ Parquet of encoded pictures. Values stay uint8 (int32 above 8 bits), as `Image.c
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -101,8 +101,22 @@ def read(
         ReadError: no pictures, a broken one, mixed sizes, or what else has no one answer; in one line, with the cure.
         MissingExtra: picture files without Pillow.
     """
+    form = Form(_size(resize, str(path)), channels, background, first_frame, part)
+    return read_form(path, form, recorder=recorder)
+
+
+def read_with_test(
+    path: str | Path, form: Form, *, recorder: Recorder = SILENT
+) -> tuple[ReadImages, ReadImages | None]:
+    """Training pictures and, where a test part lies beside them, that."""
+    train = read_form(path, form, recorder=recorder)
+    beside = form.part is None and {"train", "test"} <= train.parts
+    return train, read_form(path, replace(form, part="test"), recorder=recorder) if beside else None
+
+
+def read_form(path: str | Path, form: Form, *, recorder: Recorder = SILENT) -> ReadImages:
+    """Like `read`, with what is asked of it in one piece."""
     where, notes = str(path), Notes()
-    form = Form(_size(resize, where), channels, background, first_frame, part)
     found = _reader(Path(path).expanduser(), where)(Path(path).expanduser(), form, notes, where, recorder)
     given, given_space = (None, None) if found.labels is None else conditions(found.labels, notes)
     count, height, width = found.pixels.shape[1:]

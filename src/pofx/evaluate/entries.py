@@ -1,0 +1,68 @@
+"""Which models compete: those that were named, or those that suit the columns or pictures where `auto` was."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+
+from pofx.core.estimator import Estimator
+from pofx.core.registry import estimator as estimator_named
+from pofx.core.registry import estimators
+from pofx.data.dataset import Data
+from pofx.errors import PofxError
+from pofx.runs.records import Failure
+from pofx.spaces.numeric import Real
+from pofx.spaces.table import Table
+
+AUTO = ("independent", "histogram", "kde", "mixture", "stacking")
+AUTO_REAL = ("gaussian",)  # added where every column is a real number
+AUTO_MANY = ("flow",)  # added where a column is a real number, rows are many, and the package is there
+AUTO_PICTURES = ("independent", "autoencoder", "vae", "flow")
+MANY = 2_000  # rows: with fewer, a mixture has been ahead on every table measured, in a tenth of the time
+MOST_KERNELS = 50_000  # rows up to which `auto` tries a kernel density estimate: each score visits every stored row
+
+
+def entries(names: Sequence[str], data: Data) -> tuple[list[Estimator], list[Failure]]:
+    """The estimators for `names`, and what `auto` left out, with the reason."""
+    chosen: list[str] = []
+    for name in names:
+        chosen += _auto(data) if name == "auto" else [name]
+    found = [estimator_named(name)() for name in dict.fromkeys(chosen)]
+    if data.weights is not None:
+        found = [each for each in found if "weights" in each.capabilities or each.name == "stacking"]
+    return found, _left_out(names, data)
+
+
+def _auto(data: Data) -> list[str]:
+    if not isinstance(data.space, Table):
+        known = [name for name in AUTO_PICTURES if name in estimators()]
+        return [name for name in known if _suits(estimator_named(name)(), data)]
+    names = [name for name in (*AUTO[:-1], *AUTO_REAL, *AUTO_MANY, AUTO[-1]) if name in estimators()]
+    left_out = {failure.name for failure in _left_out(("auto",), data)}
+    suited = [name for name in names if name not in AUTO_REAL or _suits(estimator_named(name)(), data)]
+    suited = [name for name in suited if name not in AUTO_MANY or _worth_training(estimator_named(name)(), data)]
+    return [name for name in suited if name not in left_out]
+
+
+def _left_out(names: Sequence[str], data: Data) -> list[Failure]:
+    """What `auto` does not try on so many rows, and why; asked for by name it is tried all the same."""
+    kernels = isinstance(data.space, Table) and len(data) > MOST_KERNELS
+    if "auto" not in names or "kde" in names or not kernels:
+        return []
+    return [Failure("kde", f"more than {MOST_KERNELS} rows, and each score visits every stored row: --models auto,kde")]
+
+
+def _suits(estimator: Estimator, data: Data) -> bool:
+    try:
+        estimator.codec(data)
+    except PofxError:
+        return False
+    return True
+
+
+def _worth_training(estimator: Estimator, data: Data) -> bool:
+    """Whether there are rows enough for networks, a real column to map, and the package of the extra `flows`."""
+    if len(data) < MANY or find_spec("zuko") is None or not _suits(estimator, data):
+        return False
+    target = estimator.codec(data).target
+    return isinstance(target, Table) and any(isinstance(space, Real) for space in target.spaces)

@@ -1,0 +1,1 @@
+"""What is shown of models of pictures: sheets, nearest neighbours, codes."""

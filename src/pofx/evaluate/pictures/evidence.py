@@ -1,0 +1,169 @@
+"""What the models of a run on pictures look like against held-out pictures: sheets and numbers for the report."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pofx.core.contract import Model
+from pofx.data.dataset import Data
+from pofx.evaluate.calibration import flatness
+from pofx.evaluate.curves import curves
+from pofx.evaluate.experiment import Experiment
+from pofx.evaluate.histograms import score_edges, shares
+from pofx.evaluate.leaderboard import Scored
+from pofx.evaluate.pictures.album import Album
+from pofx.evaluate.pictures.latent import codes_of, map_of, plane_of, reconstructions, use, walk
+from pofx.evaluate.pictures.neighbours import memory_of, nearest
+from pofx.evaluate.scores import mean_score, row_scores
+from pofx.evaluate.surprise import reference_scores, surprise
+from pofx.evaluate.two_sample import c2st
+from pofx.likelihood import Likelihood
+from pofx.rng import generator, split
+from pofx.runs.evidence import Evidence, TwoSample
+from pofx.runs.pictures import Bound, PictureEvidence, Sheet
+from pofx.spaces.image import Image
+from pofx.spaces.table import Table
+from pofx.training.recorder import SILENT, Recorder
+
+COMPARED = 500  # samples, and held-out pictures, whose nearest training pictures are looked for
+SHOWN = 16  # pictures of a row of neighbours, at most
+ODDEST = 24
+BOUNDS = ((1, 1_000), (64, 300), (1_000, 50))  # draws, and pictures at most
+SECONDS = 8.0  # for one of these bounds
+DIRECTIONS = 30  # principal components by which a classifier tells pictures apart
+
+
+@dataclass(frozen=True, eq=False)
+class Looked:
+    """What looking at the models gave."""
+
+    evidence: Evidence
+    reference: np.ndarray
+    """Sorted scores of the chosen model's own samples; empty without a likelihood."""
+    files: dict[str, bytes]
+    """PNG files of the run folder."""
+
+
+def look(experiment: Experiment, scored: list[Scored], *, seed: int, recorder: Recorder = SILENT) -> Looked:
+    """Look at every model; the chosen one's scores, and how well a classifier tells its samples, in addition."""
+    prepared, space = experiment.prepared, experiment.prepared.data.space
+    assert isinstance(space, Image)
+    album, training = Album(space), _mixed(prepared.data.rows(prepared.split.train), seed).values
+    test = _mixed(experiment.test, seed)
+    found = []
+    for place, each in enumerate(scored):
+        recorder.start(f"looking at {each.contender.name}", len(scored))
+        recorder.step(place)
+        odd = _odd(each, experiment.test.values, album)
+        found.append(replace(_look_at(each, test, training, album, seed), odd=odd))
+    recorder.finish()
+    chosen = next(each for each in scored if each.contender is experiment.chosen)
+    reference = np.zeros(0)
+    if experiment.model.likelihood is not Likelihood.NONE:
+        reference = reference_scores(experiment.model, seed=seed, bound_draws=chosen.draws or 1, recorder=recorder)
+    edges = score_edges(chosen.scores, reference)
+    evidence = Evidence(
+        model=experiment.chosen.name,
+        columns=(),
+        pairs=(),
+        surprise=flatness(surprise(chosen.scores, reference))[0] if len(reference) else (),
+        score_edges=tuple(edges.tolist()),
+        score_test=shares(chosen.scores, edges),
+        score_samples=shares(reference, edges),
+        odd=(),
+        two_sample=_told_apart(experiment.model, experiment.test.values, training, space, seed),
+        curves=curves(experiment.contenders),
+        pictures=tuple(found),
+        truth=album.add("training", training[: album.most]),
+    )
+    return Looked(evidence, reference, album.files)
+
+
+def _look_at(each: Scored, test: Data, training: Tensor, album: Album, seed: int) -> PictureEvidence:
+    name, model, space = each.contender.name, each.contender.model, album.space
+    samples = model.draw(COMPARED, seed=split(seed, "looked at"))
+    row = samples[: min(SHOWN, album.most)]
+    places, _ = nearest(row, training, space)
+    shown = PictureEvidence(
+        model=name,
+        samples=album.add(f"{name}-samples", samples[: album.most]),
+        neighbours=album.add(f"{name}-neighbours", torch.cat([row, training[places].double()]), columns=len(row)),
+        memory=memory_of(samples, test.values[:COMPARED], training, space),
+        bounds=_bounds(model, test.values, seed) if model.likelihood is Likelihood.LOWER_BOUND else (),
+    )
+    return _with_codes(shown, model, test, album, seed)
+
+
+def _with_codes(shown: PictureEvidence, model: Model, test: Data, album: Album, seed: int) -> PictureEvidence:
+    """What there is to see of the codes, where the model has any."""
+    codes = codes_of(model)
+    if codes is None:
+        return shown
+    pictures = test.values[:1_000]
+    found = codes.encode(pictures.double())
+    plane = plane_of(found)
+    sheet, error = reconstructions(codes, pictures.double(), album, f"{shown.model}-reconstructions")
+    return replace(
+        shown,
+        reconstructions=sheet,
+        error=error,
+        walk=walk(codes, plane, album, f"{shown.model}-walk"),
+        latent=map_of(plane, found, _labels(test)),
+        use=use(model, pictures.double(), seed),
+    )
+
+
+def _bounds(model: Model, test: Tensor, seed: int) -> tuple[Bound, ...]:
+    """The bound with few and many draws, each on as many pictures as there is time for."""
+    began = time.perf_counter()
+    row_scores(model, test[:20], draws=1, seed=seed)
+    one = (time.perf_counter() - began) / max(min(len(test), 20), 1)
+    found = []
+    for draws, most in BOUNDS:
+        rows = min(most, len(test), max(2, int(SECONDS / (one * draws))))
+        mean = mean_score(row_scores(model, test[:rows], draws=draws, seed=split(seed, "bound")))
+        if mean.value is not None:
+            found.append(Bound(draws, rows, mean.value, mean.std_error))
+    return tuple(found)
+
+
+def _odd(each: Scored, test: Tensor, album: Album) -> Sheet | None:
+    if not len(each.scores):
+        return None
+    order = np.argsort(each.scores, kind="stable")[: min(ODDEST, album.most)]
+    bits = -each.scores[order] / album.space.dims / math.log(2)
+    captions = tuple("impossible" if math.isinf(value) else f"{value:.3g} bits/dim" for value in bits)
+    return album.add(
+        f"{each.contender.name}-odd",
+        test[torch.from_numpy(order.copy())],
+        columns=min(8, len(order)),
+        captions=captions,
+    )
+
+
+def _told_apart(model: Model, test: Tensor, training: Tensor, space: Image, seed: int) -> TwoSample | None:
+    """A classifier on the directions in which training pictures vary most."""
+    some = training[:2_000].double().flatten(1)
+    middle = some.mean(0)
+    directions = torch.linalg.svd(some - middle, full_matrices=False)[2][:DIRECTIONS]  # [k, D]
+    drawn = model.draw(min(len(test), 1_000), seed=split(seed, "told apart"))
+    real, samples = ((x.double().flatten(1) - middle) @ directions.T for x in (test[:1_000], drawn))
+    return c2st(real.numpy(), samples.numpy(), seed=split(seed, "c2st"))
+
+
+def _mixed(data: Data, seed: int) -> Data:
+    """The same pictures in another order: files often come class by class."""
+    return data.rows(torch.randperm(len(data), generator=generator(split(seed, "shown"))))
+
+
+def _labels(test: Data) -> tuple[str, ...]:
+    """The class of each picture, where there are classes."""
+    if test.given is None or not isinstance(test.given_space, Table):
+        return ()
+    return tuple(str(label) for label in test.given_space.spaces[0].show_series(test.given[:, 0]).to_list())

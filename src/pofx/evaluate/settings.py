@@ -1,0 +1,42 @@
+"""What a run depends on, besides its rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pofx.data.images.form import Form
+
+Binarise = Literal["no", "dynamic", "threshold"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the user asked for."""
+
+    models: tuple[str, ...] = ("auto",)
+    seed: int = 0
+    seconds: float | None = None
+    split: str = "auto"
+    """`auto`, `random`, `time`, `time:COLUMN` or `group:COLUMN`; of pictures `auto` or `random`."""
+    columns: dict[str, str] = field(default_factory=dict)
+    """Of a table: what a column is, by name."""
+    weights: str | None = None
+    """Of a table: the column that holds row weights."""
+    form: Form = field(default_factory=Form)
+    """Of pictures: the one form that they are brought to."""
+    binarise: Binarise = "no"
+    """Of pictures: black and white by chance, drawn anew for each training step (`dynamic`), or by `threshold`."""
+
+    def words(self) -> list[str]:
+        """The options of the command line that say the same."""
+        words = ["--models", ",".join(self.models), "--seed", str(self.seed), "--split", self.split]
+        words += [] if self.seconds is None else ["--time", f"{self.seconds:g}"]
+        words += [] if self.weights is None else ["--weights", self.weights]
+        for name, space in self.columns.items():
+            words += ["--column", f"{name}={space}"]
+        words += [] if self.form.size is None else ["--resize", "x".join(map(str, self.form.size))]
+        words += [] if self.form.channels is None else ["--channels", self.form.channels]
+        words += [] if self.form.background is None else ["--background", self.form.background]
+        words += ["--first-frame"] if self.form.first_frame else []
+        return words + ([] if self.binarise == "no" else ["--binarise", self.binarise])
