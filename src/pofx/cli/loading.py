@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pofx.cli.pictures import as_options
 from pofx.core.contract import Model
 from pofx.core.store import load
 from pofx.errors import PofxError, SpaceError, StoreError
@@ -78,14 +79,11 @@ def read_pictures(
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Errors inside are told with the file's name before the row and column."""
+    """Errors inside are told with the file's name before the row and column, unless they name another file already."""
     try:
         yield
     except PofxError as error:
         concerns_rows = not error.where or error.where.startswith(("row ", "column "))
-        if not concerns_rows:
-            raise  # it names another file, or a folder, already
-        where = f"{path}, {error.where}" if error.where else str(path)
-        raise type(error)(
-            error.what, got=error.got, expected=error.expected, remedy=error.remedy, where=where
-        ) from None
+        where = (f"{path}, {error.where}" if error.where else str(path)) if concerns_rows else error.where
+        remedy = as_options(error.remedy)
+        raise type(error)(error.what, got=error.got, expected=error.expected, remedy=remedy, where=where) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -38,6 +39,18 @@ class FormOptions:
                 got="--resize, --channels, --background, --first-frame or --binarise",
                 expected="pictures",
             )
+
+
+def as_options(remedy: str) -> str:
+    """A remedy that names an argument of Python's reader, naming the option instead.
+
+    >>> as_options("background='white' or background='black' lays it on one")
+    '--background white or --background black lays it on one'
+    """
+    plain = remedy.replace("resize=(height, width)", "--resize HEIGHTxWIDTH").replace(
+        "first_frame=True", "--first-frame"
+    )
+    return re.sub(r"\b(channels|background)='(\w+)'", r"--\1 \2", plain)
 
 
 def _size(text: str | None) -> tuple[int, int] | None:
