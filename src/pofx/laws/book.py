@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from pofx.core.estimator import Estimator
 from pofx.laws.cases import CASES, Case, applies
+from pofx.laws.enumerated import ENUMERATED
 from pofx.laws.excuses import COSTLY, REFUSED
 from pofx.laws.mass import MASS
 from pofx.laws.peers import PEERS
@@ -14,8 +15,9 @@ from pofx.laws.shape import SHAPE
 from pofx.laws.state import STATE
 from pofx.laws.subject import Law, Outcome, Subject
 from pofx.laws.units import UNITS
+from pofx.likelihood import Likelihood
 
-LAWS: tuple[Law, ...] = tuple(sorted((*SHAPE, *MASS, *UNITS, *STATE, *PEERS), key=lambda law: law.number))
+LAWS: tuple[Law, ...] = tuple(sorted((*SHAPE, *MASS, *ENUMERATED, *UNITS, *STATE, *PEERS), key=lambda law: law.number))
 
 CRASHES = (  # what a broken model may raise
     ArithmeticError,
@@ -58,6 +60,7 @@ def concerns(law: Law, estimator: Estimator, case: Case) -> bool:
         (law.cases is None or case.name in law.cases)
         and (law.capability is None or law.capability in estimator.capabilities)
         and (case.smooth or not law.smooth)
+        and (estimator.likelihood is Likelihood.EXACT or not law.exact)
         and law.space(case.make(SEED).space)
     )
 
@@ -65,7 +68,10 @@ def concerns(law: Law, estimator: Estimator, case: Case) -> bool:
 def attempt(law: Law, estimator: Estimator, case: str) -> Outcome | None:
     """Try a law on a case; a crash is a failure. None where the law turns out not to apply."""
     try:
-        return law.check(subject_of(estimator, case))
+        subject = subject_of(estimator, case)
+        if law.exact and subject.model.likelihood is not Likelihood.EXACT:
+            return None  # such as a flow of pictures
+        return law.check(subject)
     except CRASHES as error:
         return crash(error)
 

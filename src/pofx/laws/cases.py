@@ -14,6 +14,7 @@ from pofx.data.dataset import Data
 from pofx.errors import SpaceError
 from pofx.rng import generator, split
 from pofx.spaces.base import MISSING, Scalar
+from pofx.spaces.image import Image
 from pofx.spaces.numeric import Circle, Grid, Integer, Interval, Positive, Real
 from pofx.spaces.symbolic import Category, Constant, Date, Maybe
 from pofx.spaces.table import Table
@@ -40,8 +41,10 @@ class Case:
 
 def applies(estimator: Estimator, data: Data) -> bool:
     """Whether the estimator declares that it takes data of this kind: by `accepts`, `columns` and `capabilities`."""
-    if not isinstance(data.space, Table) or (data.weights is not None and "weights" not in estimator.capabilities):
+    if data.weights is not None and "weights" not in estimator.capabilities:
         return False
+    if not isinstance(data.space, Table):
+        return type(data.space) in estimator.accepts
     try:
         codec = choose(data.space, data.values, estimator.accepts, estimator.name, standardise=estimator.standardise)
     except SpaceError:  # the one thing that `choose` refuses: a space that is not in `accepts`
@@ -183,6 +186,16 @@ def weighted(seed: int) -> Data:
     return _table({"x": (Real(), x)}, torch.arange(120, dtype=torch.float64) % 4)
 
 
+def pictures(seed: int) -> Data:
+    """Black and white pictures of two rows and three columns: bars that stand or lie, and some noise."""
+    random = generator(split(seed, "pictures"))
+    space = Image(1, 2, 3, 1)
+    bars = torch.tensor([[1, 0, 0, 1, 0, 0], [0, 1, 0, 0, 1, 0], [1, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1]])
+    kind = torch.randint(len(bars), (200,), generator=random)
+    flip = _uniform(random, 200, 6) < 0.1
+    return Data(space, space.compact((bars[kind].bool() ^ flip).reshape(-1, 1, 2, 3)))
+
+
 CASES: dict[str, Case] = {
     case.name: case
     for case in (
@@ -203,5 +216,6 @@ CASES: dict[str, Case] = {
         Case("tiny", tiny),
         Case("few", few),
         Case("weighted", weighted),
+        Case("pictures", pictures),
     )
 }

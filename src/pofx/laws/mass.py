@@ -198,12 +198,16 @@ def _all_smooth(space: object) -> bool:
 
 
 MASS = (
-    Law(3, "mass", "total mass is one", mass, alone=True, space=columns_between(1, 2), smooth=True),
-    Law(4, "samples", "samples follow the density", samples, alone=True, space=is_table, smooth=True),
+    Law(3, "mass", "total mass is one", mass, alone=True, space=columns_between(1, 2), smooth=True,
+        exact=True),
+    Law(4, "samples", "samples follow the density", samples, alone=True, space=is_table, smooth=True,
+        exact=True),
     Law(17, "marginal", "the joint summed over a column is the marginal", marginal, alone=True,
         space=columns_between(2, 99), capability="marginal", smooth=True),
     Law(18, "condition", "log p(x, y) = log p(y) + log p(x | y)", condition, alone=True,
         space=columns_between(2, 99), capability="condition"),
-    Law(19, "cdf", "cdf sums the density, ppf is its inverse", cumulative, alone=True, space=_has_order, smooth=True),
-    Law(20, "gradient", "gradients are those of the density", gradient, alone=True, space=_all_smooth, smooth=True),
+    Law(19, "cdf", "cdf sums the density, ppf is its inverse", cumulative, alone=True, space=_has_order, smooth=True,
+        exact=True),
+    Law(20, "gradient", "gradients are those of the density", gradient, alone=True, space=_all_smooth, smooth=True,
+        exact=True),
 )  # fmt: skip

@@ -107,11 +107,11 @@ STRUCTURED = tuple(case.name for case in CASES.values() if case.structured)
 PEERS = (
     Law(13, "oracle", "agrees with other libraries, or with the formula written out", oracle, once=True),
     Law(14, "gain", "beats independent columns where columns depend on each other", beats_independent,
-        cases=STRUCTURED),
+        cases=STRUCTURED, exact=True),
     Law(21, "weights", "whole weights are repetition", weights, capability="weights",
-        cases=("normal", "correlated", "maybe")),
+        cases=("normal", "correlated", "maybe"), exact=True),
     Law(22, "absent", "a weight of zero is absence", absent, capability="weights",
-        cases=("normal", "groups")),
+        cases=("normal", "groups"), exact=True),
     Law(23, "leftout", "a training row scored without itself equals a refit without it", left_out,
         capability="left_out"),
 )  # fmt: skip

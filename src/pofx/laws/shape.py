@@ -139,7 +139,7 @@ def alone(subject: Subject) -> Outcome:
         "one by one": torch.cat([score(model, x[i : i + 1]) for i in range(0, len(x), 3)]),
         "in blocks of 7": torch.cat([score(model, x[i : i + 7]) for i in range(0, len(x), 7)]),
         "shuffled": shuffled,
-        "repeated": score(model, x.repeat(50, 1))[-len(x) :],
+        "repeated": score(model, x.repeat(50, *[1] * (x.ndim - 1)))[-len(x) :],
     }
     return first_failure(
         *(close(b, whole[::3] if what == "one by one" else whole, 1e-12, 1e-10, what) for what, b in ways.items())
@@ -203,6 +203,7 @@ SHAPE = (
         "log p is finite on own samples, -inf outside the support, and never NaN",
         finite_or_refused,
         alone=True,
+        exact=True,
     ),
     Law(
         7,
@@ -210,7 +211,7 @@ SHAPE = (
         "a bound grows with draws and stays below the exact value",
         bounds,
         alone=True,
-        cases=("correlated",),
+        cases=("correlated", "pictures"),
     ),
-    Law(11, "batch", "a score depends on its own row alone, not on batch size or order", alone, alone=True),
+    Law(11, "batch", "a score depends on its own row alone, not on batch size or order", alone, alone=True, exact=True),
 )

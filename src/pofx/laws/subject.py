@@ -87,6 +87,7 @@ class Law:
         capability: what an estimator must declare for the law to concern it.
         smooth: whether the density is integrated.
         once: whether one case is enough.
+        exact: whether it asks for exact scores, and so is no law for bounds and samplers.
     """
 
     number: int
@@ -99,6 +100,7 @@ class Law:
     capability: str | None = None
     smooth: bool = False
     once: bool = False
+    exact: bool = False
 
 
 def user_rows(space: Space, x: Tensor) -> Any:
