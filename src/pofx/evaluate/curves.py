@@ -18,7 +18,7 @@ def curves(contenders: Iterable[Contender]) -> tuple[Curve, ...]:
 
 
 def _curve(name: str, checks: Sequence[Check]) -> Curve:
-    parts = sorted({part for check in checks for part in check.parts})
+    parts = dict.fromkeys(part for check in checks for part in check.parts)
     return Curve(
         model=name,
         steps=tuple(check.step for check in checks),

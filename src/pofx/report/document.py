@@ -12,11 +12,14 @@ from typing import Any, TypeVar
 
 from markupsafe import Markup
 
-from pofx.report import text, words
+from pofx.report import bits, text, words
 from pofx.report.figures import differences, flat, scores
 from pofx.report.marginals import marginal, overlap
 from pofx.report.page import style, template
 from pofx.report.pairs import pair
+from pofx.report.picture_sections import sections
+from pofx.report.sheets import Pictures, inside, nowhere
+from pofx.report.tiles import tiles
 from pofx.runs.evidence import ColumnEvidence, Evidence, OddRow
 from pofx.runs.files import write_text
 from pofx.runs.layout import RunFolder
@@ -41,17 +44,19 @@ def write_report(folder: RunFolder) -> Path:
         StoreError: the folder has no records, or damaged ones.
         ReadError: the report cannot be written.
     """
-    write_text(folder.report, render(folder.read(), folder.read_evidence()))
+    write_text(folder.report, render(folder.read(), folder.read_evidence(), inside(folder.path)))
     return folder.report
 
 
-def render(run: Run, evidence: Evidence) -> str:
-    """The report as one HTML document."""
+def render(run: Run, evidence: Evidence, pictures: Pictures = nowhere) -> str:
+    """The report as one HTML document; `pictures` gives the content of a PNG file of the run folder, or None."""
     return template("template.html").render(
         run=run,
         evidence=evidence,
         text=text,
         words=words,
+        bits=bits,
+        tiles=tiles(run, evidence),
         style=style(),
         title=PurePath(run.source.path).name,
         **_leaderboard(run),
@@ -59,7 +64,8 @@ def render(run: Run, evidence: Evidence) -> str:
         **_pairs(evidence),
         **_calibration(run, evidence),
         **_odd(evidence),
-        score_picture=scores(evidence, "scores") if len(evidence.score_edges) > 1 else None,
+        **sections(run, evidence, pictures),
+        score_picture=scores(evidence, "scores", run.outcome) if len(evidence.score_edges) > 1 else None,
         recipe_json=_recipes(run),
     )
 
@@ -68,8 +74,11 @@ def _leaderboard(run: Run) -> dict[str, Any]:
     compared = [model for model in run.models if model.delta is not None]
     return {
         "places": text.decimals_for(model.std_error for model in run.models),
+        "bits_places": bits.places(run),
         "delta_places": text.decimals_for(model.delta_std_error for model in run.models),
-        "difference_picture": differences(compared, run.chosen, "differences") if len(compared) > 1 else None,
+        "difference_picture": differences(compared, run.chosen, "differences", run.units)
+        if len(compared) > 1
+        else None,
     }
 
 
@@ -114,7 +123,7 @@ def _calibration(run: Run, evidence: Evidence) -> dict[str, Any]:
         ],
         "flat_total": len(tested),
         "surprise_picture": flat(
-            evidence.surprise, run.rows.test, "Surprise of held-out rows", "surprise", width=420, height=150
+            evidence.surprise, run.rows.test, f"Surprise of held-out {run.outcome}s", "surprise", width=420, height=150
         )
         if evidence.surprise and run.rows.test
         else None,

@@ -18,7 +18,7 @@ CAP = 6.0  # a model this many times further off than the median one is drawn at
 EXPECTED = 8  # rows that a bar of a calibration histogram should stand for
 
 
-def differences(models: list[ModelRow], chosen: str, key: str) -> Markup:
+def differences(models: list[ModelRow], chosen: str, key: str, units: str = "nats per row") -> Markup:
     """Paired differences to the best model, with 95% intervals; a hollow mark is a bound."""
     known = [(model, model.delta) for model in models if model.delta is not None]
     errors = [1.96 * (model.delta_std_error or 0.0) for model, _ in known]
@@ -41,7 +41,7 @@ def differences(models: list[ModelRow], chosen: str, key: str) -> Markup:
         axes.set_ylim(len(known) - 0.4, -0.6)
         axes.set_yticks(range(len(known)), [short(model.name, 22) for model, _ in known], color=INK)
         mark(axes.xaxis, low, high, most=7)
-        axes.set_xlabel("nats per row below the best model, with 95% intervals", labelpad=6)
+        axes.set_xlabel(f"{units} below the best model, with 95% intervals", labelpad=6)
         said = "; ".join(f"{model.name} {number(delta)}" for model, delta in known)
         return inline(figure, f"Paired differences to the best model: {said}")
 
@@ -96,8 +96,8 @@ def flat(
         return inline(figure, f"{label}: {level}")
 
 
-def scores(evidence: Evidence, key: str) -> Markup:
-    """Log-probabilities of held-out rows and of the model's own samples."""
+def scores(evidence: Evidence, key: str, outcome: str = "row") -> Markup:
+    """Log-probabilities of held-out rows, or whatever an outcome is called, and of the model's own samples."""
     edges = np.array(evidence.score_edges)
     with drawing(key):
         figure = canvas(WIDE, 220)
@@ -112,5 +112,6 @@ def scores(evidence: Evidence, key: str) -> Markup:
         axes.set_ylim(0, 1.06 * max([*test, *samples, 1e-300]))
         places, labels = round_numbers(edges[0], edges[-1], 8)
         axes.set_xticks(places, labels)
-        axes.set_xlabel("log-probability of a row, nats", labelpad=6)
-        return inline(figure, "Histogram of the log-probability of held-out rows, with that of the model's own samples")
+        axes.set_xlabel(f"log-probability of a {outcome}, nats", labelpad=6)
+        says = f"Histogram of the log-probability of held-out {outcome}s, with that of the model's own samples"
+        return inline(figure, says)

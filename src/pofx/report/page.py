@@ -9,6 +9,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from pofx.report import text
+from pofx.report.hues import declarations
 
 
 def template(name: str) -> Template:
@@ -18,7 +19,7 @@ def template(name: str) -> Template:
 
 def style() -> Markup:
     """The style sheet."""
-    return Markup(_resource("style.css"))
+    return declarations() + Markup(_resource("style.css"))
 
 
 @functools.cache

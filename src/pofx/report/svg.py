@@ -21,8 +21,20 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
+from pofx.report.hues import HUES, NAMES
+
 DATA, MODEL, INK, QUIET, RULE, BAND = "#0072b2", "#d55e00", "#1f2328", "#6a737d", "#e1e4e8", "#eceff2"
-VARIABLES = {DATA: "--data", MODEL: "--model", INK: "--ink", QUIET: "--quiet", RULE: "--rule", BAND: "--band"}
+CARD = "#fdfdfe"  # what lies under a figure
+VARIABLES = {
+    DATA: "--data",
+    MODEL: "--model",
+    INK: "--ink",
+    QUIET: "--quiet",
+    RULE: "--rule",
+    BAND: "--band",
+    CARD: "--card",
+    **dict(zip(HUES, NAMES, strict=True)),
+}
 TEXT = 11.0  # size of text; one unit of a figure is one CSS pixel at its natural width
 
 _STYLE = {

@@ -6,10 +6,11 @@ import math
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from pofx.report.text import bounded, count, decimals_for, listed, number, p_value, percent, plus_minus, ratio, short
+from pofx.report import bits
+from pofx.report.text import bounded, count, decimals_for, listed, number, p_value, plus_minus, ratio, short
 from pofx.runs.evidence import Evidence
 from pofx.runs.records import ColumnRow, ModelRow, Run
-from pofx.units import bits
+from pofx.units import bits as to_bits
 
 BASELINE = "independent"
 FLAT = 0.01  # a column whose p-value, times the number of columns, is below this departs from flat
@@ -17,21 +18,24 @@ FLAT = 0.01  # a column whose p-value, times the number of columns, is below thi
 
 @dataclass(frozen=True)
 class Gain:
-    """How many nats per row the chosen model is better than the baseline, on the same rows."""
+    """How many nats the chosen model is better than the baseline, on the same rows."""
 
     value: float
     error: float
     at_most: bool
     """The standard error is an upper limit, as neither model is the best one that differences were taken to."""
+    at_least: bool = False
+    """The chosen model's score is a lower bound."""
 
     @property
     def shown(self) -> str:
-        return self._shown(number(self.value, decimals_for([self.error]), sign=True))
+        return self._shown(("≥ " if self.at_least else "") + number(self.value, decimals_for([self.error]), sign=True))
 
     @property
     def plain(self) -> str:
         """Without its sign."""
-        return self._shown(number(abs(self.value), decimals_for([self.error])))
+        words = "" if not self.at_least else "at least " if self.value > 0 else "at most "
+        return self._shown(words + number(abs(self.value), decimals_for([self.error])))
 
     def _shown(self, value: str) -> str:
         return f"{value} ± {'at most ' if self.at_most else ''}{number(self.error, decimals_for([self.error]))}"
@@ -51,7 +55,7 @@ def gain(run: Run) -> Gain | None:
     if chosen is None or baseline is None or chosen is baseline or chosen.delta is None or baseline.delta is None:
         return None
     errors = [model.delta_std_error or 0.0 for model in (chosen, baseline)]
-    return Gain(chosen.delta - baseline.delta, sum(errors), at_most=min(errors) > 0)
+    return Gain(chosen.delta - baseline.delta, sum(errors), min(errors) > 0, at_least=chosen.likelihood == "bound")
 
 
 def headline(run: Run) -> list[str]:
@@ -59,8 +63,14 @@ def headline(run: Run) -> list[str]:
     rows, name = run.rows, PurePath(run.source.path).name
     total = rows.train + rows.validation + rows.test
     models = f"{len(run.models)} models were" if len(run.models) != 1 else "One model was"
-    first = f"{models} fitted to {name}: {count(total, 'row')}, {count(_modelled(run), 'column')}."
+    each = f"{count(_modelled(run), 'column')}" if run.dims is None else f"{count(run.dims, 'value')} each"
+    first = f"{models} fitted to {name}: {count(total, run.outcome)}, {each}."
     return [first, *_chosen(run), *_gained(run)]
+
+
+def parts(run: Run) -> str:
+    """What an outcome consists of."""
+    return "pixels" if run.outcome == "picture" else "columns"
 
 
 def left_out(run: Run) -> list[ColumnRow]:
@@ -76,41 +86,47 @@ def _chosen(run: Run) -> list[str]:
     chosen = named(run, run.chosen)
     if chosen is None:
         return []
-    held_out = count(run.rows.test, "row")
+    held_out = count(run.rows.test, run.outcome)
     start = f"On the {held_out} held out for the test, the chosen model, {run.chosen},"
     if chosen.log_prob is not None:
         shown = bounded(chosen) + plus_minus(chosen.log_prob, chosen.std_error, decimals_for([chosen.std_error]))
-        return [f"{start} has a mean log-probability of {shown} {run.units}."]
+        if run.dims is None:
+            return [f"{start} has a mean log-probability of {shown} {run.units}."]
+        cost = bits.score(run, chosen, bits.places(run))
+        return [f"{start} needs {cost} bits per dimension: a mean log-probability of {shown} {run.units}."]
     if chosen.impossible:
-        return [f"{start} gives probability zero to {count(chosen.impossible, 'row')}, so it has no mean score."]
+        return [f"{start} gives probability zero to {count(chosen.impossible, run.outcome)}, so it has no mean score."]
     return [f"The chosen model, {run.chosen}, can be sampled, but has no probability to ask for."]
 
 
 def _gained(run: Run) -> list[str]:
     baseline, better = named(run, BASELINE), gain(run)
-    if run.chosen == BASELINE and _modelled(run) > 1:
-        return ["No model that links the columns did better on the validation rows than treating them as independent."]
+    if run.chosen == BASELINE and (run.dims or _modelled(run)) > 1:
+        start = f"No model that links the {parts(run)} did better on the validation {run.outcome}s"
+        return [f"{start} than treating them as independent."]
     if better is not None:
-        return [_compared(better)]
+        return [_compared(better, run)]
     if baseline is not None and baseline.impossible and run.chosen != BASELINE:
-        return [f"Independent columns give probability zero to {count(baseline.impossible, 'test row')}."]
+        zero = count(baseline.impossible, f"test {run.outcome}")
+        return [f"Independent {parts(run)} give probability zero to {zero}."]
     return []
 
 
-def _compared(better: Gain) -> str:
+def _compared(better: Gain, run: Run) -> str:
+    other = f"taking the {parts(run)} as independent"
     if not better.clear:
-        return f"Against taking the columns as independent it gains {better.shown} nats per row, which may be chance."
+        return f"Against {other} it gains {better.shown} {run.units}, which may be chance."
     than = "better" if better.value > 0 else "worse"
-    typical = f"{ratio(better.value)} times as probable (e^{number(better.value, 2)})"
-    start = f"That is {better.plain} nats per row {than} than taking the columns as independent"
-    return f"{start}: a row is typically {typical}."
+    least = "at least " if better.at_least else ""
+    typical = f"{least}{ratio(better.value)} times as probable (e^{number(better.value, 2)})"
+    return f"That is {better.plain} {run.units} {than} than {other}: a {run.outcome} is typically {typical}."
 
 
-def two_sample(evidence: Evidence) -> str:
+def two_sample(evidence: Evidence, outcome: str = "row") -> str:
     """The classifier two-sample test in words."""
     test = evidence.two_sample
     if test is None:
-        return "There were too few held-out rows to ask a classifier to tell them from samples."
+        return f"There were too few held-out {outcome}s to ask a classifier to tell them from samples."
     away = (test.accuracy - 0.5) / test.std_error if test.std_error else math.inf
     verdict = (
         "so it cannot tell them apart"
@@ -120,7 +136,7 @@ def two_sample(evidence: Evidence) -> str:
         else "so it tells them apart with ease: the samples are not yet like the data"
     )
     return (
-        f"A classifier ({test.classifier}) was shown {count(test.rows, 'held-out row')} and as many samples. "
+        f"A classifier ({test.classifier}) was shown {count(test.rows, f'held-out {outcome}')} and as many samples. "
         f"It is right {number(100 * test.accuracy, 1)}% ± {number(100 * test.std_error, 1)}% of the time, "
         f"where 50% is chance, {verdict}. Area under the curve: {number(test.auc, 3)}."
     )
@@ -152,33 +168,15 @@ def citation(run: Run) -> str:
     chosen = named(run, run.chosen)
     version = run.versions.get("pofx", "")
     start = f"{run.chosen} ({' '.join(['pofx', version]).strip()}, seed {run.recipe.seed}, {split_of(run)})"
-    rows, name = count(run.rows.test, "held-out row"), PurePath(run.source.path).name
+    rows, name = count(run.rows.test, f"held-out {run.outcome}"), PurePath(run.source.path).name
     where = f"on {rows} of {name} (SHA-256 {run.source.fingerprint[:12]})"
     if chosen is None or chosen.log_prob is None:
         return f"{start}, fitted without a mean held-out score {where}."
     error = chosen.std_error
     nats = plus_minus(chosen.log_prob, error, decimals_for([error]))
-    binary = plus_minus(bits(chosen.log_prob), None if error is None else bits(error), decimals_for([error]))
+    if run.dims is not None:
+        draws = f", {count(chosen.draws, 'draw')}" if chosen.draws else ""
+        cost = bits.score(run, chosen, bits.places(run))
+        return f"{start} scores {cost} bits per dimension ({bounded(chosen)}{nats} {run.units}{draws}) {where}."
+    binary = plus_minus(to_bits(chosen.log_prob), None if error is None else to_bits(error), decimals_for([error]))
     return f"{start} scores {bounded(chosen)}{nats} {run.units} ({bounded(chosen)}{binary} bits) {where}."
-
-
-def tiles(run: Run, evidence: Evidence) -> list[tuple[str, str, str]]:
-    """The few numbers at the top: what, how much, a remark."""
-    chosen, better, test = named(run, run.chosen), gain(run), evidence.two_sample
-    kind = {"exact": "exact probabilities", "bound": "lower bounds on probabilities", "none": "samples only"}
-    found = [("chosen model", run.chosen, kind.get(chosen.likelihood, "") if chosen else "")]
-    if chosen is not None and chosen.log_prob is not None:
-        shown = bounded(chosen) + number(chosen.log_prob, decimals_for([chosen.std_error]))
-        found.append(("held-out log-probability", shown, _remark(chosen.std_error, run.units)))
-    if better is not None:
-        places = decimals_for([better.error])
-        limit = "at most " if better.at_most else ""
-        shown = number(better.value, places, sign=True)
-        found.append(("gain over independent columns", shown, f"± {limit}{number(better.error, places)} nats per row"))
-    if test is not None:
-        found.append(("told from its samples", percent(test.accuracy), "of the time; 50% is chance"))
-    return found
-
-
-def _remark(error: float | None, units: str) -> str:
-    return units if error is None else f"± {number(error, decimals_for([error]))} {units}"

@@ -32,10 +32,10 @@ from pofx.spaces.table import Table
 from pofx.training.recorder import SILENT, Recorder
 
 COMPARED = 500  # samples, and held-out pictures, whose nearest training pictures are looked for
-SHOWN = 16  # pictures of a row of neighbours, at most
+SHOWN = 8  # pictures of a row of neighbours, at most
 ODDEST = 24
-BOUNDS = ((1, 1_000), (64, 300), (1_000, 50))  # draws, and pictures at most
-SECONDS = 8.0  # for one of these bounds
+BOUNDS = (1, 64, 1_000)  # draws
+LEAST, MOST, SECONDS = 20, 200, 15.0  # pictures that these bounds are of, by the time that is to be spent on them
 DIRECTIONS = 30  # principal components by which a classifier tells pictures apart
 
 
@@ -120,13 +120,12 @@ def _with_codes(shown: PictureEvidence, model: Model, test: Data, album: Album, 
 
 
 def _bounds(model: Model, test: Tensor, seed: int) -> tuple[Bound, ...]:
-    """The bound with few and many draws, each on as many pictures as there is time for."""
+    """The bound with few and many draws, on the same pictures: as many as there is time for."""
     began = time.perf_counter()
     row_scores(model, test[:20], draws=1, seed=seed)
     one = (time.perf_counter() - began) / max(min(len(test), 20), 1)
-    found = []
-    for draws, most in BOUNDS:
-        rows = min(most, len(test), max(2, int(SECONDS / (one * draws))))
+    found, rows = [], min(len(test), MOST, max(LEAST, int(SECONDS / (one * sum(BOUNDS)))))
+    for draws in BOUNDS:
         mean = mean_score(row_scores(model, test[:rows], draws=draws, seed=split(seed, "bound")))
         if mean.value is not None:
             found.append(Bound(draws, rows, mean.value, mean.std_error))

@@ -16,7 +16,7 @@ from pofx.models.vae.inspect import units_used
 from pofx.runs.pictures import LatentMap, Sheet
 
 POINTS = 1_000  # of the map
-WIDE, SIDE = 2.0, 10  # standard deviations that a walk goes from the middle, and pictures along a side
+WIDE, SIDE = 2.0, 8  # standard deviations that a walk goes from the middle, and pictures along a side
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,22 @@ def plane_of(codes: np.ndarray) -> Plane:
     axes = [spread[j] * directions[j] if j < len(spread) else np.zeros(k) for j in (0, 1)]
     if k == 2:
         axes = [np.array([codes[:, 0].std(), 0.0]), np.array([0.0, codes[:, 1].std()])]
-        return Plane(middle, axes[0], axes[1], ("latent number 1", "latent number 2"), None)
+        return Plane(
+            middle,
+            axes[0],
+            axes[1],
+            ("latent number 1, standard deviations", "latent number 2, standard deviations"),
+            None,
+        )
     total = float((spread**2).sum())
     share = float((spread[:2] ** 2).sum()) / total if total > 0 else None
-    return Plane(middle, axes[0], axes[1], (f"direction 1 of {k}", f"direction 2 of {k}"), share)
+    return Plane(
+        middle,
+        axes[0],
+        axes[1],
+        (f"direction 1 of {k}, standard deviations", f"direction 2 of {k}, standard deviations"),
+        share,
+    )
 
 
 def map_of(plane: Plane, codes: np.ndarray, labels: tuple[str, ...]) -> LatentMap:
