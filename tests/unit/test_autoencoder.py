@@ -9,15 +9,19 @@ import polars as pl
 import pytest
 import torch
 
+from pofx.core.estimator import Estimator
 from pofx.core.store import load, save
 from pofx.data.dataset import Data
 from pofx.errors import FitError, LikelihoodError, SpaceError
 from pofx.likelihood import Likelihood
 from pofx.models.autoencoder.codes import Codes
 from pofx.models.autoencoder.estimator import Autoencoder
+from pofx.models.flow.estimator import Flow
+from pofx.models.mixture.estimator import Mixture
 from pofx.nets.conv import Down, Up, sizes
 from pofx.rng import generator
 from pofx.spaces.image import Image
+from pofx.training.plan import Plan
 
 
 def rows(n: int = 300) -> np.ndarray:
@@ -79,8 +83,8 @@ def test_a_plain_autoencoder_has_no_distribution() -> None:
     assert Codes(model).encode(rows(3)).shape == (3, 2)
 
 
-@pytest.mark.parametrize("latent", ["gaussian", "kde"])
-def test_a_density_on_the_codes_makes_a_sampler(latent: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("latent", ["gaussian", "kde", Mixture(k=2, covariance="full")], ids=lambda v: str(v)[:8])
+def test_a_density_on_the_codes_makes_a_sampler(latent: str | Estimator, tmp_path: Path) -> None:
     x = rows()
     model = Autoencoder(codes=2, latent=latent, steps=300).fit(x, seed=0)
     drawn = np.asarray(model.sample(2000, seed=1))
@@ -90,6 +94,8 @@ def test_a_density_on_the_codes_makes_a_sampler(latent: str, tmp_path: Path) -> 
     read = load(tmp_path / "model")
     assert torch.equal(read.draw(20, seed=2), model.draw(20, seed=2))
     assert read.free_parameters == model.free_parameters
+    assert getattr(read.inner, "recipe", None) == getattr(model.inner, "recipe", 0)
+    assert getattr(getattr(read.inner, "recipe", None), "latent", None) == latent
     assert np.array_equal(Codes(read).encode(x), Codes(model).encode(x))
 
 
@@ -123,8 +129,6 @@ def test_the_same_seed_gives_the_same_codes_and_no_global_generator_moves() -> N
 def test_a_time_budget_is_kept_by_both_parts() -> None:
     import time
 
-    from pofx.training.plan import Plan
-
     started = time.monotonic()
     Autoencoder(latent="mixture").fit(rows(2000), seed=0, plan=Plan(2.0))
     assert time.monotonic() - started < 8
@@ -135,6 +139,10 @@ def test_what_makes_no_sense_is_refused() -> None:
         Autoencoder(codes=0)
     with pytest.raises(FitError, match="no model 'mixtur'"):
         Autoencoder(latent="mixtur").fit(rows(40))
+    with pytest.raises(FitError, match="no density on the codes"):
+        Autoencoder(latent=Autoencoder()).fit(rows(40))
+    with pytest.raises(FitError, match="neither a name nor an estimator"):
+        Autoencoder(latent=3).fit(rows(40))  # type: ignore[arg-type]
     codes = Codes(Autoencoder(codes=1, latent=None, steps=2).fit(table(60)))
     with pytest.raises(SpaceError):
         codes.encode(pl.DataFrame({"c": ["up"], "n": [0.5], "gap": [1.0]}))
@@ -142,7 +150,38 @@ def test_what_makes_no_sense_is_refused() -> None:
 
 @pytest.mark.parametrize("size", [(1, 1), (7, 6), (28, 28), (33, 20)], ids=str)
 def test_convolutions_take_any_size(size: tuple[int, int]) -> None:
-    down, up = Down(2, *size, (3, 4), 5), Up(5, 6, *size, (3, 4))
+    down, up = Down(2, *size, (3, 4), 5), Up(5, 6, *size, (3, 4), 7)
     x = torch.rand(2, 2, *size, generator=generator(0))
     assert up(down(x)).shape == (2, 6 * size[0] * size[1])
     assert sizes(*size, 2)[-1] == (-(-size[0] // 4), -(-size[1] // 4))
+
+
+class Stop:
+    """A recorder that is interrupted once a network has made so many steps in the stage of that number."""
+
+    def __init__(self, at: int, stage: int = 1) -> None:
+        self.at, self.stage, self.seen = at, stage, 0
+
+    def start(self, what: str, total: int | None) -> None:
+        self.seen += what == "training"
+
+    def step(self, done: int, note: str = "") -> None:
+        if self.seen == self.stage and done >= self.at:
+            self.at = 1 << 30
+            raise KeyboardInterrupt
+
+    def finish(self) -> None: ...
+
+
+@pytest.mark.parametrize("stage", [1, 2], ids=["in_the_network", "in_the_density"])
+def test_a_killed_fit_goes_on_to_the_same_numbers(stage: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pofx.training.report.SHORTEST", 0.0)
+    monkeypatch.setattr("pofx.training.report.PART", 0.0)
+    recipe = Autoencoder(codes=2, steps=40, hidden=8, latent=Flow(layers=1, hidden=8, members=1, bins=4, steps=30))
+    whole = recipe.fit(rows(80), seed=3)
+    stop = Stop(15, stage)
+    with pytest.raises(KeyboardInterrupt):
+        recipe.fit(rows(80), seed=3, plan=Plan(folder=tmp_path), recorder=stop)
+    resumed = recipe.fit(rows(80), seed=3, plan=Plan(folder=tmp_path))
+    assert np.array_equal(Codes(whole).encode(rows(80)), Codes(resumed).encode(rows(80)))
+    assert torch.equal(whole.draw(20, seed=1), resumed.draw(20, seed=1))

@@ -12,20 +12,23 @@ import pytest
 import torch
 from torch import Tensor
 
+from pofx.core.coded import CodedDensity
 from pofx.core.store import load, save
 from pofx.data.dataset import Data
-from pofx.errors import FitError, LikelihoodError, MissingExtra
-from pofx.evaluate.contest import choose_models
+from pofx.errors import FitError, LikelihoodError, MissingExtra, SpaceError
+from pofx.evaluate.entries import entries
 from pofx.laws.cases import CASES
+from pofx.models.flow import rational
 from pofx.models.flow.estimator import Flow
 from pofx.models.flow.layers import Kind
 from pofx.models.flow.margins import Margins
 from pofx.models.flow.model import FlowModel, sample_and_log_prob
 from pofx.models.flow.network import Network
 from pofx.models.parametric.gaussian import Gaussian
+from pofx.nets.spline import AffineSpline
 from pofx.rng import generator
 from pofx.spaces.base import Scalar
-from pofx.spaces.numeric import Integer, Positive, Real
+from pofx.spaces.numeric import Circle, Integer, Positive, Real
 from pofx.spaces.symbolic import Category, Maybe
 from pofx.spaces.table import Table
 from pofx.training.plan import Plan
@@ -40,7 +43,7 @@ def bent(kind: Kind, width: int = 3, others: tuple[Scalar, ...] = (), *, linear:
     random = generator(7)
     with torch.no_grad():
         for parameter in net.parameters():
-            parameter += 0.3 * torch.randn(parameter.shape, generator=random, dtype=torch.float64)
+            parameter += 0.2 * torch.randn(parameter.shape, generator=random, dtype=torch.float64)
     return net.eval()
 
 
@@ -128,21 +131,21 @@ def test_margins_invert_and_are_smooth_where_they_bend() -> None:
 def test_one_outlier_does_not_squeeze_the_others() -> None:
     x = np.random.default_rng(0).normal(size=400)
     spoilt = np.append(x, 1e6)
-    clean, odd = Flow(steps=40).fit(x), Flow(steps=40).fit(spoilt)
+    clean, odd = Flow(members=1, steps=40).fit(x), Flow(members=1, steps=40).fit(spoilt)
     assert float(np.mean(odd.log_prob(x))) == pytest.approx(float(np.mean(clean.log_prob(x))), abs=0.1)
     assert np.isfinite(odd.log_prob(np.array([1e6, -1e12]))).all()
 
 
 def test_moons_are_better_than_a_normal_law() -> None:
     train, test = moons(400, 0), moons(400, 1)
-    flow, normal = Flow(steps=200, hidden=16, layers=2, learning_rate=0.02).fit(train), Gaussian().fit(train)
+    flow, normal = Flow(members=1, steps=200, hidden=16, layers=2, learning_rate=0.02).fit(train), Gaussian().fit(train)
     assert np.mean(flow.log_prob(test)) > np.mean(normal.log_prob(test)) + 0.5
 
 
 def test_ties_of_a_rounded_column_make_no_spike() -> None:
     """Half of the rows share one recorded value: its density times the step stays a probability."""
     data = CASES["ties"].make(0)
-    model = Flow(steps=200, noise=0.0, learning_rate=0.01).fit(data)
+    model = Flow(members=1, steps=200, noise=0.0, learning_rate=0.01).fit(data)
     assert float(np.exp(model.log_prob(np.array([0.3]))[0])) * 0.1 < 0.65
 
 
@@ -158,7 +161,7 @@ def gappy(n: int = 160, seed: int = 0) -> Data:
 
 
 def test_mixed_tables_follow_their_labels() -> None:
-    model = Flow(steps=60).fit(gappy())
+    model = Flow(members=1, steps=60).fit(gappy())
     drawn = model.sample(600, seed=3)
     means = drawn.group_by("k").agg(pl.col("x").mean()).sort("k").filter(pl.col("k").is_in(["a", "b", "c"]))["x"]
     assert means.to_list() == pytest.approx([0.0, 3.0, 6.0], abs=0.7)
@@ -171,13 +174,13 @@ def test_a_label_never_met_is_scored_and_many_labels_are_learned() -> None:
     labels = [f"town {k % 40}" for k in range(200)]
     space = Table(("town", "x"), (Category(tuple(f"town {k}" for k in range(41))), Real()))
     frame = pl.DataFrame({"town": labels, "x": x})
-    model = Flow(steps=5).fit(frame, space=space)
+    model = Flow(members=1, steps=5).fit(frame, space=space)
     seldom = model.log_prob(pl.DataFrame({"town": ["town 40", "elsewhere"], "x": [0.0, 0.0]}))
     assert np.isfinite(seldom).all()
 
 
 def test_samples_and_scores_in_one_pass() -> None:
-    model = Flow(steps=20).fit(gappy())
+    model = Flow(members=1, steps=20).fit(gappy())
     x, score = sample_and_log_prob(model, 50, seed=5)
     assert torch.equal(torch.isnan(x), torch.isnan(model.draw(50, seed=5)))
     assert torch.allclose(torch.nan_to_num(x), torch.nan_to_num(model.draw(50, seed=5)))
@@ -190,18 +193,18 @@ def test_samples_and_scores_in_one_pass() -> None:
 def test_every_kind_is_stored_bit_for_bit(kind: Kind, tmp_path) -> None:  # type: ignore[no-untyped-def]
     x = moons(80, 0)
     before = torch.get_rng_state()
-    model = Flow(kind=kind, steps=3).fit(x, seed=4)
+    model = Flow(members=1, kind=kind, steps=3).fit(x, seed=4)
     save(model, tmp_path / "flow.safetensors")
     read = load(tmp_path / "flow.safetensors")
     assert torch.equal(before, torch.get_rng_state())
     assert np.array_equal(read.log_prob(x), model.log_prob(x))
     assert np.array_equal(read.sample(9, seed=1), model.sample(9, seed=1))
-    assert not np.array_equal(Flow(kind=kind, steps=3).fit(x, seed=5).log_prob(x), model.log_prob(x))
+    assert not np.array_equal(Flow(members=1, kind=kind, steps=3).fit(x, seed=5).log_prob(x), model.log_prob(x))
 
 
 def test_a_settled_flow_takes_the_chosen_steps_and_holds_nothing_out() -> None:
     x = moons(200, 0)
-    open_ended = Flow(hidden=8, depth=1, layers=1, learning_rate=0.03)
+    open_ended = Flow(members=1, hidden=8, depth=1, layers=1, learning_rate=0.03)
     model = open_ended.fit(x[:150], validation=x[150:])
     settled = open_ended.settled(model)
     assert isinstance(settled, Flow)
@@ -211,7 +214,7 @@ def test_a_settled_flow_takes_the_chosen_steps_and_holds_nothing_out() -> None:
 
 def test_the_budget_is_kept() -> None:
     began = time.monotonic()
-    Flow(steps=100_000).fit(moons(300, 0), plan=Plan(seconds=1.0))
+    Flow(members=1, steps=100_000).fit(moons(300, 0), plan=Plan(seconds=1.0))
     assert time.monotonic() - began < 4.0
 
 
@@ -230,23 +233,171 @@ def test_what_a_flow_refuses_it_refuses_in_one_line() -> None:
 def test_without_zuko_there_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "zuko", None)
     with pytest.raises(MissingExtra, match=r"pip install pofx\[flows\]"):
-        Flow(steps=1).fit(moons(40, 0))
+        Flow(members=1, steps=1).fit(moons(40, 0))
 
 
 @pytest.mark.parametrize(("n", "there"), [(1999, False), (2000, True)])
 def test_auto_takes_a_flow_where_rows_are_many(n: int, there: bool) -> None:
     data = Data(Table(("x", "y"), (Real(), Real())), rows(n, 2))
-    assert ("flow" in [estimator.name for estimator in choose_models(("auto",), data)]) is there
+    assert ("flow" in [estimator.name for estimator in entries(("auto",), data)[0]]) is there
 
 
 def test_auto_takes_no_flow_without_a_real_column() -> None:
     data = Data(Table(("n",), (Integer(0),)), torch.arange(600).double()[:, None] % 7)
-    assert "flow" not in [estimator.name for estimator in choose_models(("auto",), data)]
+    assert "flow" not in [estimator.name for estimator in entries(("auto",), data)[0]]
+
+
+def test_the_gradient_of_the_spline_is_its_derivative() -> None:
+    """Against the same map with every operation recorded."""
+    bins, random = 5, generator(3)
+    x = 3 * torch.randn(4, 50, generator=random, dtype=torch.float64)
+    parameters = torch.randn(rational.size(bins), 4, 50, generator=random, dtype=torch.float64)
+    by_y, by_log = torch.randn(2, 4, 50, generator=random, dtype=torch.float64)
+    x.requires_grad_()
+    parameters.requires_grad_()
+    boxes = parameters[2 : 2 + 2 * bins].unflatten(0, (2, bins)).permute(2, 3, 0, 1)
+    known = AffineSpline(parameters[0], parameters[1], boxes, parameters[2 + 2 * bins :].permute(1, 2, 0), 5.0)
+    for (y, log), (y2, log2) in [(rational.forward(x, parameters, bins, 5.0), known.call_and_ladj(x))]:
+        assert torch.allclose(y, y2, atol=1e-12) and torch.allclose(log, log2, atol=1e-12)
+        ours = torch.autograd.grad((by_y * y + by_log * log).sum(), [x, parameters])
+        theirs = torch.autograd.grad((by_y * y2 + by_log * log2).sum(), [x, parameters])
+        assert all(torch.allclose(a, b, atol=1e-10) for a, b in zip(ours, theirs, strict=True))
+        assert torch.allclose(rational.inverse(y, parameters, bins, 5.0), x, atol=1e-9)
+
+
+def test_an_average_is_the_mean_probability_of_its_flows_and_is_drawn_from() -> None:
+    x = moons(300, 0)
+    model = Flow(members=3, steps=30, layers=1, hidden=16, learning_rate=0.02).fit(x)
+    assert isinstance(model, CodedDensity)
+    inner = model.inner
+    assert isinstance(inner, FlowModel)
+    z = model.codec.encode(torch.tensor(x))[0]
+    none = torch.zeros(len(z), 0, dtype=torch.float64)
+    with torch.no_grad():
+        each = torch.stack([torch.exp(net(z, none)) for net in inner.nets])
+        assert torch.allclose(torch.exp(inner._log_prob(z, None)), each.mean(0))
+    assert float((each[0] - each[1]).abs().max()) > 1e-3
+    drawn = model.sample(2_000, seed=1)
+    assert np.mean(drawn, 0) == pytest.approx(x.mean(0), abs=0.15)
+    assert np.cov(drawn.T)[0, 1] == pytest.approx(np.cov(x.T)[0, 1], abs=0.15)
+
+
+def told(n: int, seed: int = 0) -> tuple[np.ndarray, pl.DataFrame]:
+    """Rows whose mean and spread depend on a number and a label."""
+    random = np.random.default_rng(seed)
+    given = pl.DataFrame({"c": random.uniform(-2, 2, n), "k": random.choice(["a", "b"], n)})
+    mean, spread = law(given["c"].to_numpy(), given["k"].to_numpy())
+    return mean + spread * random.normal(size=n), given
+
+
+def law(c: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return np.sin(c) + 2.0 * (k == "b"), 0.3 * np.exp(0.5 * c)
+
+
+def test_conditions_shape_mean_and_spread_and_the_mass_stays_one(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    x, given = told(1_500)
+    model = Flow(members=1, steps=200, hidden=32, noise=0.05, learning_rate=0.01).fit(x, given=given)
+    t = np.linspace(-12, 12, 4_001)
+    for c, k in ((-1.0, "a"), (0.0, "b"), (1.5, "a")):
+        here = pl.DataFrame({"c": np.full(len(t), c), "k": [k] * len(t)})
+        p = np.exp(model.log_prob(t, given=here))
+        mean, spread = law(np.array(c), np.array(k))
+        found = np.trapezoid(p * t, t)
+        assert np.trapezoid(p, t) == pytest.approx(1.0, abs=1e-4)
+        assert found == pytest.approx(mean, abs=0.15)
+        assert np.sqrt(np.trapezoid(p * (t - found) ** 2, t)) == pytest.approx(spread, rel=0.25)
+        drawn = model.sample(1_000, seed=0, given=here[:1_000])
+        assert float(np.mean(drawn)) == pytest.approx(found, abs=0.12)
+    save(model, tmp_path / "flow.safetensors")
+    read = load(tmp_path / "flow.safetensors")
+    assert read.given_space == model.given_space is not None
+    assert np.array_equal(read.log_prob(x, given=given), model.log_prob(x, given=given))
+
+
+def test_conditions_that_do_not_fit_are_refused_in_one_line() -> None:
+    x, given = told(60)
+    model = Flow(members=1, steps=2).fit(x, given=given)
+    with pytest.raises(SpaceError, match="condition was not met"):
+        model.log_prob(x[:1], given=pl.DataFrame({"c": [0.0], "k": ["never"]}))
+    with pytest.raises(SpaceError, match="one condition a row"):
+        model.log_prob(x[:3], given=given[:2])
+    with pytest.raises(SpaceError, match="needs conditions"):
+        model.log_prob(x[:3])
+    frame = pl.DataFrame({"x": x, "label": ["u", "v", "w"] * 20})
+    with pytest.raises(FitError, match="real columns alone"):
+        Flow(members=1, steps=2).fit(frame, given=given)
+    with pytest.raises(LikelihoodError, match="under their conditions"):
+        sample_and_log_prob(model, 5, seed=0)
+
+
+def test_validation_rows_with_a_label_never_met_are_left_out() -> None:
+    x, given = told(200)
+    space = Table(("c", "k"), (Real(), Category(("a", "b"))))
+    train = Data(Table(("x",), (Real(),)), torch.tensor(x)[:, None], given=space.read(given), given_space=space)
+    odd = train.given.clone()  # type: ignore[union-attr]
+    odd[::2, 1] = 2.0
+    model = Flow(members=1, hidden=4, layers=1, depth=1, learning_rate=0.03).fit(
+        train, given=True, validation=Data(train.space, train.values, given=odd, given_space=space)
+    )
+    assert np.isfinite(model.log_prob(x, given=given)).all()
+
+
+def test_conditions_of_every_kind_are_taken() -> None:
+    x, _ = told(120)
+    random = np.random.default_rng(1)
+    space = Table(
+        ("r", "p", "m", "n", "w", "k"),
+        (Real(), Positive(), Maybe(Real()), Integer(0), Circle(24.0), Category(("a", "b", "c"))),
+    )
+    gaps = np.where(random.random(120) < 0.3, np.nan, random.normal(size=120))
+    columns = [random.normal(size=120), random.gamma(2.0, size=120), gaps, random.poisson(3.0, 120)]
+    columns += [random.uniform(0, 24, 120), random.integers(0, 3, 120)]
+    given = torch.tensor(np.stack(columns, 1).astype(float))
+    data = Data(Table(("x",), (Real(),)), torch.tensor(x)[:, None], given=given, given_space=space)
+    model = Flow(members=1, steps=5).fit(data, given=True)
+    assert bool(torch.isfinite(model.log_prob(data.values, given=given)).all())
+
+
+AWKWARD = {
+    "three rows": np.array([[0.0, 1.0], [2.0, 3.5], [1.0, -1.0]]),
+    "a constant column": np.column_stack([np.random.default_rng(0).normal(size=80), np.full(80, 3.0)]),
+    "a column twice": np.repeat(np.random.default_rng(0).normal(size=(80, 1)), 2, 1),
+    "far rows": np.vstack([np.random.default_rng(0).normal(size=(80, 2)), [[1e12, -1e12], [-1e12, 1e12]]]),
+    "equal rows": np.tile([[1.0, 2.0], [3.0, 4.0]], (40, 1)),
+}
+
+
+@pytest.mark.parametrize("name", AWKWARD)
+def test_awkward_rows_make_no_nan_and_far_rows_never_raise(name: str) -> None:
+    x = AWKWARD[name]
+    model = Flow(members=2, hidden=8).fit(x, plan=Plan(seconds=1.0))
+    assert np.isfinite(model.log_prob(x)).all()
+    drawn = model.sample(200, seed=0)
+    assert np.isfinite(drawn).all() and np.isfinite(model.log_prob(drawn)).all()
+    if name != "a constant column":
+        scores = model.log_prob(x[0] + np.array([[1e3], [1e9], [1e15]]))
+        assert not np.isnan(scores).any() and scores[0] > scores[1] > scores[2]
+
+
+def test_a_tiny_budget_is_kept_by_all_members() -> None:
+    began = time.monotonic()
+    model = Flow().fit(moons(3_000, 0), plan=Plan(seconds=0.1))
+    assert time.monotonic() - began < 4.0
+    assert np.isfinite(model.log_prob(moons(50, 1))).all()
+
+
+def test_a_killed_fit_goes_on_where_it_was(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    x, plan = moons(120, 0), Plan(folder=tmp_path)
+    flow = Flow(members=2, steps=6, hidden=8)
+    first = flow.fit(x, plan=plan)
+    assert (tmp_path / "member0" / "checkpoint.safetensors").exists()
+    (tmp_path / "member1" / "checkpoint.safetensors").unlink()
+    assert np.array_equal(flow.fit(x, plan=plan).log_prob(x), first.log_prob(x))
 
 
 def test_wide_tables_fit_and_draw() -> None:
     x = np.random.default_rng(0).normal(size=(300, 50)) @ np.random.default_rng(1).normal(size=(50, 50))
-    model = Flow(steps=2).fit(x)
-    assert isinstance(model.inner, FlowModel)  # type: ignore[attr-defined]
+    model = Flow(members=1, steps=2).fit(x)
+    assert isinstance(model, CodedDensity) and isinstance(model.inner, FlowModel)
     drawn = model.sample(20, seed=0)
     assert drawn.shape == (20, 50) and np.isfinite(model.log_prob(drawn)).all()

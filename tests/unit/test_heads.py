@@ -50,6 +50,43 @@ def test_pixels_sum_to_one(levels: int, spread: float) -> None:
     torch.testing.assert_close(log_p.exp().sum(0), torch.ones(50, dtype=torch.float64), rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.parametrize("log_scale", [-60.0, -6.0, 0.0, 11.9, 60.0], ids=str)
+@pytest.mark.parametrize("place", [-1e6, -1.0, 0.001, 1.0, 1e6], ids=str)
+def test_pixels_sum_to_one_however_extreme_a_law_is(place: float, log_scale: float) -> None:
+    head = pixels(256)
+    parameters = numbers(0.0, 50.0, -50.0, place, place, 0.0, log_scale, log_scale, 0.0)[None]
+    log_p = over(head, parameters, torch.arange(256, dtype=torch.float64))
+    assert float(log_p.exp().sum()) == pytest.approx(1, abs=1e-9)
+    assert (log_p <= 1e-12).all()
+
+
+@pytest.mark.parametrize("spread", [1.0, 4.0], ids=str)
+def test_single_and_double_precision_agree(spread: float) -> None:
+    head = pixels(256)
+    parameters = (spread * normal(500, head.size)).float().double()
+    x = torch.randint(256, (500, 1), generator=generator(1)).double()
+    answers = []
+    for kind in (torch.float32, torch.float64):
+        given = parameters.to(kind).requires_grad_()
+        score = head.log_prob(given, x)
+        assert score.dtype == kind
+        (slopes,) = torch.autograd.grad(score.sum(), given)
+        answers.append((score.double(), slopes.double()))
+    for single, double in zip(*answers, strict=True):
+        torch.testing.assert_close(single, double, rtol=1e-4, atol=1e-4)
+
+
+def test_heads_of_pictures_answer_as_those_that_look_for_gaps() -> None:
+    half = numbers(7.5, 7.5)
+    law = (torch.zeros_like(half), 2 * half, half, half, 2)
+    x = torch.tensor([[0.0, 15.0], [3.0, 8.0]], dtype=torch.float64)
+    for quick, careful in (
+        (Logistics(*law, complete=True), Logistics(*law)), (Bernoulli(2, complete=True), Bernoulli(2))
+    ):  # fmt: skip
+        parameters, seen = normal(2, careful.size), x if careful.per > 1 else (x > 5).double()
+        assert torch.equal(quick.log_prob(parameters, seen), careful.log_prob(parameters, seen))
+
+
 def test_a_pixel_is_a_difference_of_distribution_functions_with_open_ends() -> None:
     head = pixels(256, components=1)
     place, scale = 0.3 * 127.5 + 127.5, 0.02 + 127.5 * math.exp(-2.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -16,16 +17,19 @@ from torch import Tensor
 from pofx.core.contract import Model
 from pofx.core.store import load, save
 from pofx.data.dataset import Data
+from pofx.data.images.binarise import sampled
 from pofx.errors import FitError, LikelihoodError, SpaceError
 from pofx.likelihood import Likelihood
 from pofx.models.autoencoder.codes import Codes
 from pofx.models.mixture.estimator import Mixture
 from pofx.models.vae.binarised import binarised, binarised_once, fit_binarised
 from pofx.models.vae.estimator import VAE
+from pofx.models.vae.fitting import Objective
 from pofx.models.vae.inspect import terms, units_used, use_in_words
 from pofx.models.vae.model import VAEModel
 from pofx.rng import generator
 from pofx.spaces.image import Image
+from pofx.training.plan import Plan
 
 BITS = Image(1, 2, 2, 1)
 ALL_BITS = torch.tensor(list(product((0.0, 1.0), repeat=4)), dtype=torch.float64).reshape(16, 1, 2, 2)
@@ -107,8 +111,6 @@ def test_a_linear_gaussian_vae_reaches_the_likelihood_of_factor_analysis() -> No
     ids=["plain", "importance", "two_levels", "three_levels", "flow", "ladder_flow", "conv"],
 )
 def test_importance_weights_sum_to_one_and_samples_follow_them(recipe: VAE) -> None:
-    from dataclasses import replace
-
     small = replace(recipe, latent=2, hidden=16, depth=1, channels=4, steps=150, batch=64, learning_rate=5e-3)
     model = small.fit(pairs(300), seed=2)
     weights = model.log_prob_bound(ALL_BITS.repeat(2000, 1, 1, 1), seed=3).exp()
@@ -212,8 +214,6 @@ def test_the_same_seed_gives_the_same_model_and_no_global_generator_moves() -> N
 
 @pytest.mark.parametrize("recipe", [VAE(levels=2, flow=1), VAE(variance="column")], ids=["ladder_flow", "column"])
 def test_a_model_read_from_its_file_answers_the_same(recipe: VAE, tmp_path: Path) -> None:
-    from dataclasses import replace
-
     frame = pl.DataFrame({"x": linear(100)[:, 0], "n": np.arange(100) % 7, "c": ["a", "b"] * 50})
     model = replace(recipe, steps=10, latent=2, hidden=8, depth=1).fit(frame, seed=0)
     save(model, tmp_path / "model")
@@ -315,3 +315,106 @@ def test_what_a_vae_cannot_do_it_says() -> None:
         model.log_prob(linear(5))
     with pytest.raises(LikelihoodError, match="no codes"):
         Codes(Mixture(k=1, covariance="full").fit(linear(50)))
+
+
+class Stop:
+    """A recorder that is interrupted once a network has made so many steps in the stage of that number."""
+
+    def __init__(self, at: int, stage: int = 1) -> None:
+        self.at, self.stage, self.seen = at, stage, 0
+
+    def start(self, what: str, total: int | None) -> None:
+        self.seen += what == "training"
+
+    def step(self, done: int, note: str = "") -> None:
+        if self.seen == self.stage and done >= self.at:
+            self.at = 1 << 30
+            raise KeyboardInterrupt
+
+    def finish(self) -> None: ...
+
+
+@pytest.mark.parametrize("plain", [True, False], ids=["table", "drawn_anew"])
+def test_a_killed_fit_goes_on_to_the_same_numbers(plain: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pofx.training.report.SHORTEST", 0.0)
+    monkeypatch.setattr("pofx.training.report.PART", 0.0)
+    recipe = VAE(steps=60, latent=2, hidden=8, depth=1, warmup=1.0, batch=32, average=0.9)
+    data = linear(100) if plain else sampled(Data(Image(1, 4, 4, 8), bars(100, bits=8).values), seed=1)
+    rows = data if isinstance(data, np.ndarray) else data.values
+    whole = recipe.fit(data, seed=3)
+    with pytest.raises(KeyboardInterrupt):
+        recipe.fit(data, seed=3, plan=Plan(folder=tmp_path), recorder=Stop(25))
+    resumed = recipe.fit(data, seed=3, plan=Plan(folder=tmp_path))
+    bounds = [model.log_prob_bound(rows, seed=0) for model in (whole, resumed)]
+    assert torch.equal(*map(torch.as_tensor, bounds))
+
+
+def test_the_importance_weighted_loss_is_the_log_of_the_mean_weight() -> None:
+    data = pairs(40)
+    model = VAE(samples=5, latent=2, hidden=8, depth=1, warmup=0.0, average=0.9).untrained(data, seed=0)
+    loss = Objective(model, 10, Plan().deadline(), None)(data.values, generator(4))
+    noise = torch.randn(5 * 40, 2, generator=generator(4))
+    score, found = model(data.values.repeat(5, 1, 1, 1), noise)
+    weights = (score - found.excess.sum(1)).reshape(5, 40)
+    torch.testing.assert_close(loss, -(weights.exp().mean(0)).log().mean())
+
+
+def test_the_kl_term_is_warmed_up_by_steps() -> None:
+    data = pairs(40)
+    model = VAE(latent=2, hidden=8, depth=1, warmup=0.5, average=0.9).untrained(data, seed=0)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.1)
+    loss = Objective(model.train(), 10, Plan().deadline(), None)
+    losses = [loss(data.values, generator(4)).item() for _ in range(8)]
+    steps = np.diff(losses)
+    np.testing.assert_allclose(steps[:5], steps[0], rtol=1e-3)
+    assert steps[0] > 0 and losses[5] == losses[6] == losses[7]
+
+
+def test_in_a_ladder_the_lower_prior_follows_the_upper_level() -> None:
+    model = VAE(levels=2, latent=2, hidden=8, depth=1, average=0.9).untrained(pairs(40), seed=0)
+    priors: dict[int, list[Tensor]] = {0: [], 1: []}
+    for shift in (0.0, 1.0):
+
+        def pick(level: int, prior: object, above: object, shift: float = shift) -> Tensor:
+            priors[level].append(prior.mean)  # type: ignore[attr-defined]
+            return prior.mean + shift  # type: ignore[attr-defined, no-any-return]
+
+        model.net.walk(pick, 3, torch.zeros(3, 4, dtype=torch.float64))
+    assert not priors[1][0].any() and torch.equal(*priors[1])
+    assert not torch.allclose(*priors[0])
+
+
+@pytest.mark.parametrize("variance", ["row", "column"])
+def test_spreads_are_said_row_by_row_or_learnt_by_column(variance: str) -> None:
+    random = np.random.default_rng(0)
+    x = random.normal(size=(300, 1)).repeat(2, 1)
+    x[:, 1] += random.normal(size=300) * np.exp(x[:, 0])
+    model = VAE(steps=100, latent=2, hidden=16, depth=1, variance=variance).fit(x, seed=0)  # type: ignore[arg-type]
+    inner = model.inner if hasattr(model, "inner") else model
+    assert isinstance(inner, VAEModel)
+    numbers = inner.head.heads[0].split(inner._numbers(inner.net.follow(torch.randn(50, 2, generator=generator(0)))))  # type: ignore[operator]
+    assert (float(numbers[1].std(0).max()) < 1e-6) == (variance == "column")
+
+
+def test_half_precision_in_training_is_near_single_and_scores_stay_a_bound() -> None:
+    data = bars(300)
+    recipe = VAE(steps=150, latent=3, hidden=16, depth=1, learning_rate=1e-2, levels=2)
+    bounds = [
+        replace(recipe, precision=kind).fit(data, seed=0).log_prob_bound(data.values, draws=8, seed=0).mean()
+        for kind in ("f32", "bf16")
+    ]
+    assert bounds[0] != bounds[1]
+    assert float(bounds[1]) == pytest.approx(float(bounds[0]), abs=0.5)
+
+
+def test_drawing_anew_is_the_rule_of_sampled_and_takes_black_and_white_validation() -> None:
+    grey = Data(Image(1, 4, 4, 8), bars(200, bits=8).values.to(torch.uint8))
+    once = sampled(grey, seed=3)
+    assert torch.equal(binarised_once(grey.values, Image(1, 4, 4, 8), seed=3), once.values.double())
+    recipe = VAE(steps=40, latent=2, hidden=8, depth=1, batch=200)
+    anew, still = (recipe.fit(data, seed=0) for data in (once, replace(once, drawn_from=None)))
+    assert float(terms(anew, once.values, seed=0).bound.mean()) != float(terms(still, once.values, seed=0).bound.mean())
+    model = fit_binarised(replace(recipe, steps=None), grey, validation=once.rows(torch.arange(50)), plan=Plan(0.3))
+    assert model.space == Image(1, 4, 4, 1)

@@ -99,9 +99,8 @@ def describe(value: Any, tensors: dict[str, Tensor], at: str = "") -> Any:
 
 
 def _describe_model(model: Model, tensors: dict[str, Tensor], at: str) -> dict[str, Any]:
-    names = [name for name in inspect.signature(type(model).__init__).parameters if name != "self"]
-    arguments = {name: describe(getattr(model, name), tensors, f"{at}.{name}") for name in names}
-    state = {key: value for key, value in model.state_dict().items() if key.split(".")[0] not in names}
+    arguments = {name: describe(getattr(model, name), tensors, f"{at}.{name}") for name in _arguments(model)}
+    state = _own_state(model)
     for key, value in state.items():
         tensors[f"{at}:{key}"] = value
     return {"is": type(model).__name__, "with": arguments, "state": {key: f"{at}:{key}" for key in state}}
@@ -120,9 +119,32 @@ def restore(record: Any, tensors: dict[str, Tensor]) -> Any:
     if "tensor" in record:
         return tensors[record["tensor"]]
     made = _known(record["is"])(**{key: restore(item, tensors) for key, item in record["with"].items()})
-    if record.get("state"):
-        made.load_state_dict({key: tensors[name] for key, name in record["state"].items()}, strict=False)
+    if isinstance(made, Model):
+        _fill(made, {key: tensors[name] for key, name in record.get("state", {}).items()})
     return made
+
+
+def _fill(model: Model, state: dict[str, Tensor]) -> None:
+    """Tensors that are no constructor arguments; all of them and no others, or the weights would be untrained ones."""
+    wanted = {key: tensor.shape for key, tensor in _own_state(model).items()}
+    if wanted != {key: tensor.shape for key, tensor in state.items()}:
+        raise StoreError(
+            f"the weights of this {type(model).__name__} are not those that this version of pofx stores",
+            got=f"{len(state)} tensors",
+            expected=f"{len(wanted)}, of the same names and shapes",
+            remedy="fit again, or read it with the version that wrote it",
+        )
+    model.load_state_dict(state, strict=False)
+
+
+def _own_state(model: Model) -> dict[str, Tensor]:
+    """The tensors of the state that no constructor argument brings."""
+    names = _arguments(model)
+    return {key: value for key, value in model.state_dict().items() if key.split(".")[0] not in names}
+
+
+def _arguments(model: Model) -> list[str]:
+    return [name for name in inspect.signature(type(model).__init__).parameters if name != "self"]
 
 
 def _known(name: str) -> type:

@@ -14,11 +14,11 @@ from torch import Tensor, nn
 
 
 class Head(nn.Module, ABC):
-    """A distribution of `columns` columns that takes `per` numbers for each."""
+    """A distribution of `columns` columns that takes `per` numbers for each; `complete` ones have no missing value."""
 
-    def __init__(self, columns: int, per: int) -> None:
+    def __init__(self, columns: int, per: int, *, complete: bool = False) -> None:
         super().__init__()
-        self.columns, self.per = columns, per
+        self.columns, self.per, self.complete = columns, per, complete
 
     @property
     def size(self) -> int:
@@ -27,6 +27,8 @@ class Head(nn.Module, ABC):
 
     def log_prob(self, parameters: Tensor, x: Tensor) -> Tensor:
         """Nats of each value, `[n, size]` and `[n, columns]` to `[n, columns]`; 0 where there is no value."""
+        if self.complete:
+            return self._log_prob(self.split(parameters), x.to(parameters.dtype))
         there = ~torch.isnan(x)
         known = torch.where(there, x, self.stand_in(x)).to(parameters.dtype)
         return torch.where(there, self._log_prob(self.split(parameters), known), 0.0)

@@ -44,9 +44,9 @@ def head_of(space: Table | Image, centre: Tensor, scale: Tensor, components: int
 
 def _pixels(space: Image, components: int) -> Head:
     if space.bits == 1:
-        return Bernoulli(space.dims)
+        return Bernoulli(space.dims, complete=True)
     half = torch.full((space.dims,), (space.levels - 1) / 2, dtype=torch.float64)
-    return Logistics(torch.zeros_like(half), 2 * half, half, half, components)
+    return Logistics(torch.zeros_like(half), 2 * half, half, half, components, complete=True)
 
 
 def _columns(spaces: Iterable[Scalar], centre: Tensor, scale: Tensor, components: int, floor: float) -> Head:

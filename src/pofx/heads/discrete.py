@@ -12,8 +12,8 @@ from pofx.heads.base import Head, uniform
 class Bernoulli(Head):
     """0 or 1, from a logit: `log p(x) = -softplus((1 - 2 x) logit)`, which neither cancels nor overflows."""
 
-    def __init__(self, columns: int) -> None:
-        super().__init__(columns, 1)
+    def __init__(self, columns: int, *, complete: bool = False) -> None:
+        super().__init__(columns, 1, complete=complete)
 
     def _log_prob(self, parameters: Tensor, x: Tensor) -> Tensor:
         return -softplus((1 - 2 * x) * parameters[0])

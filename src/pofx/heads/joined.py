@@ -24,6 +24,7 @@ class Joined(nn.Module):
         super().__init__()
         self.heads = nn.ModuleList(heads)
         self._places = [list(group) for group in places]
+        self._alone = self._places == [list(range(len(self._places[0])))]  # then nothing has to be put in order
         self._sizes = [head.size for head in self._heads()]
         self.register_buffer(
             "order", torch.tensor([j for group in self._places for j in group]).argsort(), persistent=False
@@ -36,6 +37,8 @@ class Joined(nn.Module):
 
     def log_prob(self, parameters: Tensor, x: Tensor) -> Tensor:
         """`[n, size]` and `[n, columns]` to `[n, columns]`; 0 where there is no value."""
+        if self._alone:
+            return self._heads()[0].log_prob(parameters, x)
         parts = zip(self._heads(), parameters.split(self._sizes, 1), self._places, strict=True)
         return torch.cat([head.log_prob(numbers, x[:, place]) for head, numbers, place in parts], 1)[:, self.order]
 

@@ -16,7 +16,7 @@ from pofx.spaces.image import Image
 from pofx.spaces.table import Table
 
 Net = Literal["auto", "dense", "conv"]
-SMALL = 1024  # values of a picture up to which every one is connected with every hidden unit
+SMALL = 256  # values of a picture up to which every one is connected with every hidden unit
 
 
 def kind_of(space: Table | Image, net: Net) -> Literal["dense", "conv"]:
@@ -29,7 +29,7 @@ def kind_of(space: Table | Image, net: Net) -> Literal["dense", "conv"]:
 def encoder(space: Table | Image, inputs: int, hidden: int, depth: int, channels: int, net: Net) -> Dense | Down:
     """From features to a vector of `width` numbers."""
     if isinstance(space, Image) and kind_of(space, net) == "conv":
-        return Down(space.channels, space.height, space.width, (channels, 2 * channels), hidden)
+        return Down(space.channels, space.height, space.width, (channels, 2 * channels), hidden, max(0, depth - 2))
     return Dense(inputs, hidden=hidden, depth=depth, norm=isinstance(space, Image))
 
 
@@ -39,7 +39,8 @@ def decoder(
     """From a vector of `inputs` numbers to `outputs` numbers, laid out as heads take them."""
     if isinstance(space, Image) and kind_of(space, net) == "conv":
         per_place = outputs // (space.height * space.width)
-        return Up(inputs, per_place, space.height, space.width, (channels, 2 * channels))
+        steps = (channels, 2 * channels)
+        return Up(inputs, per_place, space.height, space.width, steps, hidden, max(0, depth - 2))
     return Dense(inputs, outputs, hidden=hidden, depth=depth, bias=False, norm=isinstance(space, Image))
 
 

@@ -20,6 +20,7 @@ from pofx.core.estimator import Estimator
 from pofx.core.registry import estimator as estimator_named
 from pofx.core.registry import register
 from pofx.data.dataset import Data
+from pofx.errors import FitError
 from pofx.likelihood import Likelihood
 from pofx.models.autoencoder.features import Features
 from pofx.models.autoencoder.model import ROWS, AutoencoderModel
@@ -73,7 +74,7 @@ class Autoencoder(Options):
     ) -> Model:
         data = weighty(data)
         assert isinstance(data.space, Table | Image)
-        deadline, density = plan.deadline(), None if self.latent is None else estimator_named(self.latent)()
+        deadline, density = plan.deadline(), _on_codes(self.latent)
         recipe = self._sized(len(data), data.space)
         features = Features.measure(data.space, data.values)
         model = AutoencoderModel(data.space, recipe, *features, seed=split(seed, "weights") % (1 << 31))
@@ -96,6 +97,21 @@ class Autoencoder(Options):
         return replace(self, codes=self.codes or codes, hidden=hidden)
 
 
+def _on_codes(latent: str | Estimator | None) -> Estimator | None:
+    """The estimator that is fitted on the codes."""
+    found = estimator_named(latent)() if isinstance(latent, str) else latent
+    if found is not None and not isinstance(found, Estimator):
+        raise FitError(
+            "latent is neither a name nor an estimator", got=repr(latent)[:80], expected="e.g. 'kde' or pofx.KDE()"
+        )
+    if found is not None and (found.likelihood is Likelihood.NONE or Real not in found.accepts):
+        raise FitError(
+            "this model puts no density on the codes", got=found.name, expected="a likelihood of real columns",
+            remedy="latent='mixture'",
+        )  # fmt: skip
+    return found
+
+
 def _first_part(plan: Plan, deadline: Deadline, density: Estimator | None) -> Deadline:
     """The time for the network: all, or what leaves a quarter for the density."""
     if deadline.at is None or plan.seconds is None or density is None:
@@ -107,9 +123,10 @@ def _train(model: AutoencoderModel, parts: Parts, deadline: Deadline, seed: int,
     """Mean squared error of standardised targets."""
     options, picture = model.recipe, isinstance(model.space, Image)
     recipe = Recipe(
-        steps=most_steps(len(parts.rows), options.steps, parts.held, picture=picture),
+        steps=most_steps(len(parts.rows), options.steps, parts.held, picture=picture, limited=deadline.at is not None),
         batch=min(options.batch, len(parts.rows)), learning_rate=options.learning_rate,
-        weight_decay=options.weight_decay, patience=PATIENCE, device=options.device,
+        weight_decay=options.weight_decay, patience=PATIENCE, precision=options.precision, compile=options.compile,
+        device=options.device,
     )  # fmt: skip
 
     def loss(rows: Tensor, random: torch.Generator) -> Tensor:

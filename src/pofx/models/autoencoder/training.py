@@ -26,31 +26,33 @@ MOST_HELD = 2_000
 PATIENCE = 6  # checks without a gain
 LONGEST = ((500, 600), (5_000, 3_000), (50_000, 10_000))  # up to so many rows, so many steps
 LIMIT = 20_000  # beyond, and for pictures
+ENDLESS = 1_000_000
 SIZES = ((1_000, 64), (10_000, 128))  # up to so many rows, so many hidden units
-LARGE, PICTURES = 256, 400  # beyond, and for pictures
+LARGE, PICTURES = 256, 256  # beyond, and for pictures
 
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """Rows to train on and rows to stop by, with their weights or None."""
+    """Rows to train on and rows to stop by, with their weights or None; `source` is what the rows were drawn from."""
 
     rows: Tensor
     weights: Tensor | None
     held: Tensor | None
     held_weights: Tensor | None
+    source: Data | None = None
 
 
 def parts_of(data: Data, validation: Data | None, steps: int | None, seed: int) -> Parts:
     """Hold rows out where the number of steps is open."""
     n = len(data)
     if steps is not None or n < FEWEST:
-        return Parts(data.values, data.weights, None, None)
+        return Parts(data.values, data.weights, None, None, data.drawn_from)
     if validation is not None and len(validation):
-        return Parts(data.values, data.weights, validation.values, validation.weights)
+        return Parts(data.values, data.weights, validation.values, validation.weights, data.drawn_from)
     order = torch.randperm(n, generator=generator(split(seed, "held out")))
     held = min(n // PART, MOST_HELD)
     kept, apart = data.rows(order[held:]), data.rows(order[:held])
-    return Parts(kept.values, kept.weights, apart.values, apart.weights)
+    return Parts(kept.values, kept.weights, apart.values, apart.weights, kept.drawn_from)
 
 
 def weighty(data: Data) -> Data:
@@ -60,10 +62,12 @@ def weighty(data: Data) -> Data:
     return data.rows((data.weights > 0).nonzero()[:, 0])
 
 
-def most_steps(n: int, steps: int | None, held: Tensor | None, *, picture: bool) -> int:
-    """How many steps a fit may take."""
+def most_steps(n: int, steps: int | None, held: Tensor | None, *, picture: bool, limited: bool) -> int:
+    """How many steps a fit may take; under a time budget (`limited`) pictures are looked at until it is spent."""
     if steps is not None:
         return steps
+    if limited and picture:
+        return ENDLESS
     if held is None:
         return BLIND
     return LIMIT if picture else next((count for most, count in LONGEST if n <= most), LIMIT)

@@ -1,9 +1,10 @@
-"""What a flow is told of the columns that are not real: labels, flags, counts and angles as a vector a row.
+"""What a flow is told beside the real columns: labels, flags, counts, angles and conditions as a vector a row.
 
 A label is a row of a table: one-hot where there are few, learned where there are many. A label that was not met in
 training has a row of zeros, so that the flow falls back on what holds for all labels. Counts are standardised and kept
-near, angles are a sine and a cosine. Where there is no value the features are zero; the flag that says so is a label
-itself. Labels are taken in the order of their names, since their codes mean nothing.
+near, angles are a sine and a cosine. Real numbers, which only conditions are, are in robust units, far ones near. Where
+there is no value the features are zero; the flag that says so is a label itself. Labels are taken in the order of their
+names, since their codes mean nothing.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from pofx.models.flow.margins import Margins
 from pofx.spaces.base import Scalar
-from pofx.spaces.numeric import Circle
+from pofx.spaces.numeric import Circle, Real
 from pofx.spaces.symbolic import Category
 
 FEW_LABELS = 24  # up to which labels are one-hot
@@ -59,6 +61,8 @@ class _Feature(nn.Module):
 def _column(space: Scalar) -> _Feature:
     if isinstance(space, Category):
         return _Labels(space)
+    if isinstance(space, Real):
+        return _Number()
     return _Angle(space) if isinstance(space, Circle) else _Count()
 
 
@@ -112,6 +116,21 @@ class _Count(_Feature):
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.asinh(torch.nan_to_num((x - self.shift) / self.scale, nan=0.0))[:, None]
+
+
+class _Number(_Feature):
+    width = 1
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.map = Margins(1)
+
+    def set(self, x: Tensor, weights: Tensor) -> None:
+        self.map.set(x[:, None], weights, torch.zeros(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        near = self.map(torch.where(torch.isnan(x), self.map.shift, x)[:, None])[0]
+        return torch.where(torch.isnan(x)[:, None], 0.0, near)
 
 
 class _Angle(_Feature):

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from pofx.models.flow.model import FlowModel, places
+from pofx.models.flow.network import Network
 from pofx.models.mixture.rows import Rows
 from pofx.rng import generator, split
 from pofx.spaces.numeric import Real
 from pofx.training.loop import minimise
-from pofx.training.plan import Deadline
+from pofx.training.plan import Deadline, Plan
 from pofx.training.recipe import Recipe
 from pofx.training.recorder import Recorder
 
@@ -25,7 +26,7 @@ CHECKS, LEAST_BETWEEN, MOST_BETWEEN = 80, 5, 100  # checks in a fit, and steps b
 AVERAGE = 0.98  # decay of the average of the weights, which is the result
 WARMUP = 20  # steps
 MOST_HELD = 5_000  # held-out rows that are looked at
-LONGEST = ((500, 400), (5_000, 2_000), (50_000, 6_000))  # up to so many rows, so many steps
+LONGEST = ((500, 400), (2_000, 2_000), (50_000, 6_000))  # up to so many rows, so many steps
 LIMIT = 20_000  # beyond
 
 
@@ -38,6 +39,7 @@ class Settings:
     learning_rate: float
     weight_decay: float
     noise: float
+    single: bool = True
 
 
 def fit(
@@ -49,27 +51,51 @@ def fit(
     seed: int,
     recorder: Recorder,
 ) -> int:
-    """Train the model's network; the number of steps that were best.
+    """Train the model's flows one after another, in equal shares of the time left; the mean of their best steps.
 
     Args:
         model: untrained.
-        rows: to train on.
-        held: to stop by; a part of the rows where None and the number of steps is open.
+        rows: to train on, the conditions behind the columns.
+        held: to stop by; where None and the number of steps is open, a part of the rows, another for each flow.
         settings: of the estimator.
         deadline: when to be done.
         seed: of all that is random.
         recorder: told of progress.
     """
-    if settings.steps is not None or len(rows) < FEWEST:
-        held = None
-    elif held is None or not len(held):
-        rows, held = _apart(rows, seed)
-    real, other = places(rows.table)
-    width = _settle_margins(model, rows, real, other, settings.noise)
+    real, context = places(model.space)  # type: ignore[arg-type]  # a flow's space is a table
+    context += range(len(real) + len(context), rows.values.shape[1])
+    open_ended = settings.steps is None and len(rows) >= FEWEST
+    taken = []
+    for k, net in enumerate(model.nets):
+        train, stop = (rows, held) if open_ended else (rows, None)
+        if open_ended and (stop is None or not len(stop)):
+            train, stop = _apart(rows, seed, k)
+        rest = deadline.rest()
+        share = replace(rest, seconds=None if rest.seconds is None else rest.seconds / (model.members - k))
+        fold = share.within(f"member{k}") if model.members > 1 else share
+        taken.append(_fit_one(net, train, stop, (real, context), settings, fold, split(seed, "training", k), recorder))
+    return round(sum(taken) / len(taken))
+
+
+def _fit_one(
+    net: Network,
+    rows: Rows,
+    held: Rows | None,
+    columns: tuple[list[int], list[int]],
+    settings: Settings,
+    plan: Plan,
+    seed: int,
+    recorder: Recorder,
+) -> int:
+    """Train one flow; the number of steps that were best."""
+    real, other = columns
+    width = _settle_margins(net, rows, real, other, settings.noise)
+    if settings.single:
+        net.layers.float()
 
     def loss(batch: Tensor, random: torch.Generator) -> Tensor:
         noise = torch.rand(len(batch), len(real), generator=random, dtype=torch.float64) - 0.5
-        score: Tensor = model.net(batch[:, real] + noise * width, batch[:, other])
+        score: Tensor = net(batch[:, real] + noise * width, batch[:, other])
         return -score.mean()
 
     steps = _most_steps(len(rows), settings, held)
@@ -80,19 +106,18 @@ def fit(
     )  # fmt: skip
     even = bool((rows.weights == rows.weights[0]).all())
     history = minimise(
-        model.net, loss, rows.values, recipe=recipe, plan=deadline.rest(), seed=split(seed, "training"),
-        validation=None if held is None else _score(model, held, real, other),
+        net, loss, rows.values, recipe=recipe, plan=plan, seed=seed,
+        validation=None if held is None else _score(net, held, real, other),
         weights=None if even else rows.weights, recorder=recorder,
     )  # fmt: skip
-    model.net.double()
-    model.eval()
+    net.double()
     return len(history.losses) if history.best_step is None else history.best_step
 
 
-def _apart(rows: Rows, seed: int) -> tuple[Rows, Rows]:
+def _apart(rows: Rows, seed: int, part: int) -> tuple[Rows, Rows]:
     """Rows to train on and rows to stop by."""
     fold = rows.folds(FOLDS, generator(split(seed, "held out")))
-    train, held = (fold != 0).nonzero()[:, 0], (fold == 0).nonzero()[:, 0]
+    train, held = (fold != part % FOLDS).nonzero()[:, 0], (fold == part % FOLDS).nonzero()[:, 0]
     if not len(train) or not len(held):
         return rows, rows
     return rows.part(train), rows.part(held[:MOST_HELD])
@@ -106,21 +131,21 @@ def _most_steps(n: int, settings: Settings, held: Rows | None) -> int:
     return next((steps for most, steps in LONGEST if n <= most), LIMIT)
 
 
-def _settle_margins(model: FlowModel, rows: Rows, real: list[int], other: list[int], noise: float) -> Tensor:
+def _settle_margins(net: Network, rows: Rows, real: list[int], other: list[int], noise: float) -> Tensor:
     """Set what is not trained; the width of the noise of each real column, `[r]`."""
     x = rows.values[:, real]
     spaces = [rows.table.spaces[j] for j in real]
     steps = [(space.resolution or 0.0) if isinstance(space, Real) else 0.0 for space in spaces]
     resolution = torch.tensor(steps, dtype=torch.float64)
-    model.net.settle(x, rows.values[:, other], rows.weights, resolution / 2)
-    return torch.maximum(resolution, noise * model.net.margins.scale)
+    net.settle(x, rows.values[:, other], rows.weights, resolution / 2)
+    return torch.maximum(resolution, noise * net.margins.scale)
 
 
-def _score(model: FlowModel, held: Rows, real: list[int], other: list[int]) -> Callable[[], float]:
+def _score(net: Network, held: Rows, real: list[int], other: list[int]) -> Callable[[], float]:
     share = held.weights / held.weights.sum()
 
     def score() -> float:
         with torch.no_grad():
-            return -float(share @ model.net(held.values[:, real], held.values[:, other]))
+            return -float(share @ net(held.values[:, real], held.values[:, other]))
 
     return score

@@ -20,6 +20,9 @@ import torch
 from torch import Tensor, nn
 
 from pofx.errors import MissingExtra
+from pofx.models.flow.masked import Masked
+from pofx.models.flow.rational import forward as rational
+from pofx.models.flow.rational import inverse, size
 from pofx.nets.planar import PlanarField
 from pofx.nets.spline import AffineSpline
 
@@ -66,30 +69,33 @@ class ElementWise(Layer):
 
 
 class Autoregressive(Layer):
-    """Each column given those before it, forwards or backwards."""
+    """Each column given those at earlier places `[d]`, by maps that are affine, or affine and then splines."""
 
-    def __init__(
-        self, width: int, context: int, univariate: dict[str, Any], network: dict[str, Any], *, backwards: bool
-    ) -> None:
+    def __init__(self, place: Tensor, context: int, *, hidden: int, depth: int, bins: int) -> None:
         super().__init__()
-        order = torch.arange(width)
-        order = order.flip(0) if backwards else order
-        build = zuko().flows.MaskedAutoregressiveTransform
-        self.layer = build(width, context, order=order, **univariate, **network)
-        _begin_as_identity(self.layer)
+        self.bins = bins
+        self.network = Masked(place, context, size(bins), hidden, depth)
 
-    def _maps(self, x: Tensor, context: Tensor | None) -> Any:
-        return self.layer.meta(context, x.clamp(-BOX, BOX)).base
+    def _parameters_of(self, x: Tensor, context: Tensor | None) -> Tensor:
+        found: Tensor = self.network(x.clamp(-BOX, BOX), context)
+        return found
 
     def forward(self, x: Tensor, there: Tensor, context: Tensor | None) -> Pair:
-        y, volume = self._maps(x, context).call_and_ladj(x)
-        return y * there, (volume * there).sum(1)
+        u = x.mT.contiguous()
+        y, volume = rational(u, self._parameters_of(u, _turned(context)), self.bins, BOX)
+        return y.mT * there, (volume.mT * there).sum(1)
 
     def inverse(self, y: Tensor, there: Tensor, context: Tensor | None) -> Pair:
-        x = torch.zeros_like(y)
-        for _ in range(y.shape[1] - 1):  # each pass settles one more column
-            x = self._maps(x, context).inv(y) * there
-        return _back(self._maps(x, context), y, there)
+        v, exists, features = y.mT.contiguous(), there.mT.contiguous(), _turned(context)
+        x = torch.zeros_like(v)
+        for _ in range(len(v)):  # each pass settles one more column
+            x = inverse(v, self._parameters_of(x, features), self.bins, BOX) * exists
+        volume = rational(x, self._parameters_of(x, features), self.bins, BOX)[1]
+        return x.mT, (volume * exists).sum(0)
+
+
+def _turned(context: Tensor | None) -> Tensor | None:
+    return None if context is None else context.mT.contiguous()
 
 
 class Coupling(Layer):
@@ -172,7 +178,9 @@ def layers(kind: Kind, width: int, context: int, *, count: int, hidden: int, dep
         each = [(Rotation(width), ElementWise(width, context, univariate, network)) for _ in range(count)]
         return [layer for pair in each for layer in pair]
     if kind in ("spline", "maf"):
-        return [Autoregressive(width, context, univariate, network, backwards=k % 2 == 1) for k in range(count)]
+        pieces, place = bins if kind == "spline" else 0, torch.randperm(width)
+        places = [place if k % 2 == 0 else width - 1 - place for k in range(count)]
+        return [Autoregressive(p, context, hidden=hidden, depth=depth, bins=pieces) for p in places]
     return [Coupling(width, context, univariate, network, odd=k % 2 == 1) for k in range(count)]
 
 

@@ -2,21 +2,26 @@
 
 Values that may be missing arrive as a flag, a label, beside a column that is NaN where the flag says so. Flags belong
 to the first factor; in the second every layer leaves the missing columns out (see `layers`), so that what is scored is
-the density of the values that exist, given all flags, and total mass is one.
+the density of the values that exist, given all flags, and total mass is one. Several flows are averaged in probability
+(deep ensembles, Lakshminarayanan et al. 2017): what one of them made up is outvoted. Conditions, where there are any,
+join what the flows are told of each row.
 """
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+import math
 
+import torch
+from torch import Tensor, nn
+
+from pofx.codecs.columns import Columns
 from pofx.core.coded import CodedDensity
 from pofx.core.contract import Density, Model
 from pofx.core.estimator import Estimator
 from pofx.errors import LikelihoodError
 from pofx.models.flow.layers import Kind
 from pofx.models.flow.network import Network
-from pofx.rng import generator
+from pofx.rng import generator, split
 from pofx.spaces.numeric import Real
 from pofx.spaces.table import Table
 
@@ -24,18 +29,20 @@ BLOCK = 8192  # rows mapped at once: layers keep tens of numbers a value
 
 
 class FlowModel(Density):
-    """A flow of the real columns, conditional on a model of the others.
+    """The mean, in probability, of a few flows of the real columns, conditional on a model of the others.
 
     Args:
         space: a table of Real, Category, Integer and Circle columns, at least one of them real.
         others: the model of the columns that are not real; None where there are none.
         gates: for each column the place of the label that says whether it has a value (code 0), or -1.
         kind, count, hidden, depth, bins, linear: the architecture.
+        members: how many flows.
         seed: of the weights that training begins with.
         recipe: the estimator with its choices written in; it takes no part in answers.
+        conditions: the map from the given columns to those the flows are told of; None without conditions.
     """
 
-    capabilities = frozenset({"missing", "discrete", "periodic"})
+    capabilities = frozenset({"missing", "discrete", "periodic", "given"})
 
     def __init__(
         self,
@@ -48,64 +55,87 @@ class FlowModel(Density):
         depth: int,
         bins: int,
         linear: bool,
+        members: int = 1,
         seed: int = 0,
         recipe: Estimator | None = None,
+        conditions: Columns | None = None,
     ) -> None:
-        super().__init__(space)
+        super().__init__(space, None if conditions is None else conditions.table)
         self.others = others
         self.gates = tuple(gates)
         self.kind: Kind = kind
         self.count, self.hidden, self.depth, self.bins = count, hidden, depth, bins
-        self.linear, self.seed, self.recipe = linear, seed, recipe
+        self.linear, self.members, self.seed, self.recipe = linear, members, seed, recipe
+        self.conditions = conditions
         self._real, self._other = places(space)
         spaces = [space.spaces[j] for j in self._other]
-        self.net = Network(
-            len(self._real), spaces, kind,
-            count=count, hidden=hidden, depth=depth, bins=bins, linear=linear, seed=seed,
+        spaces += [] if conditions is None else conditions.target.spaces
+        self.flows = nn.ModuleList(
+            Network(
+                len(self._real), spaces, kind,
+                count=count, hidden=hidden, depth=depth, bins=bins, linear=linear, seed=split(seed, k),
+            )
+            for k in range(members)
         )  # fmt: skip
 
     @property
+    def nets(self) -> list[Network]:
+        """The flows."""
+        return [flow for flow in self.flows if isinstance(flow, Network)]
+
+    @property
     def free_parameters(self) -> int:
-        trained = sum(parameter.numel() for parameter in self.net.parameters()) + 2 * len(self._real)
+        trained = sum(parameter.numel() for parameter in self.flows.parameters()) + 2 * len(self._real)
         return trained + (0 if self.others is None else self.others.free_parameters)
 
-    def _log_prob(self, x: Tensor, given: Tensor | None) -> Tensor:
-        blocks = [x[i : i + BLOCK] for i in range(0, max(len(x), 1), BLOCK)]
-        return torch.cat([self._score_block(block) for block in blocks])
-
-    def _score_block(self, x: Tensor) -> Tensor:
+    def _context(self, x: Tensor, given: Tensor | None) -> Tensor:
+        """What the flows are told of each row: its other columns, and its conditions, `[n, o + k]`."""
         other = x[:, self._other]
-        score: Tensor = self.net(x[:, self._real], other)
-        return score if self.others is None else score + self.others._log_prob(other, None)
+        if self.conditions is None or given is None:
+            return other
+        return torch.cat([other, self.conditions.encode(given)[0]], 1)
+
+    def _log_prob(self, x: Tensor, given: Tensor | None) -> Tensor:
+        context = self._context(x, given)
+        parts = [slice(i, i + BLOCK) for i in range(0, max(len(x), 1), BLOCK)]
+        return torch.cat([self._score_block(x[part], context[part]) for part in parts])
+
+    def _score_block(self, x: Tensor, context: Tensor) -> Tensor:
+        """Of rows `[n, d]` beside their context, `[n]`."""
+        real = x[:, self._real]
+        score = torch.logsumexp(torch.stack([net(real, context) for net in self.nets]), 0) - math.log(self.members)
+        return score if self.others is None else score + self.others._log_prob(x[:, self._other], None)
 
     def _sample(self, n: int, generator: torch.Generator, given: Tensor | None) -> Tensor:
-        return self.sample_and_log_prob(n, generator)[0]
-
-    def sample_and_log_prob(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """`n` rows of the model's own space and their log-probability, in one pass."""
-        x, score = torch.zeros(n, len(self._table().names), dtype=torch.float64), torch.zeros(n, dtype=torch.float64)
+        x = torch.zeros(n, len(self._table().names), dtype=torch.float64)
         if self.others is not None:
             x[:, self._other] = self.others._sample(n, generator, None)
         there = torch.stack([x[:, gate] == 0 if gate >= 0 else x[:, 0] == x[:, 0] for gate in self.gates], 1)
         x = torch.where(there, x, torch.nan)
         z = torch.randn(n, len(self._real), generator=generator, dtype=torch.float64)
-        for i in range(0, n, BLOCK):
-            rows = slice(i, i + BLOCK)
-            other = x[rows, self._other]
-            x[rows, self._real], score[rows] = self.net.from_noise(z[rows], there[rows][:, self._real], other)
-            if self.others is not None:
-                score[rows] += self.others._log_prob(other, None)
-        return x, score
+        whose = torch.randint(self.members, (n,), generator=generator)
+        context = self._context(x, given)
+        for k in range(self.members):
+            for rows in (whose == k).nonzero()[:, 0].split(BLOCK):
+                made = self.nets[k].from_noise(z[rows], there[rows][:, self._real], context[rows])[0]
+                x[rows[:, None], torch.tensor(self._real)] = made
+        return x
 
-    def to_noise(self, x: Tensor) -> Tensor:
-        """The standard normal numbers behind rows of the model's own space, `[n, d] -> [n, r]`."""
+    def sample_and_log_prob(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """`n` rows of the model's own space and their log-probability."""
+        x = self._sample(n, generator, None)
+        return x, self._log_prob(x, None)
+
+    def to_noise(self, x: Tensor, member: int = 0) -> Tensor:
+        """The standard normal numbers behind rows of the model's own space, by one flow, `[n, d] -> [n, r]`."""
         with torch.no_grad():
-            return self.net.to_noise(x[:, self._real], x[:, self._other])
+            return self.nets[member].to_noise(x[:, self._real], x[:, self._other])
 
-    def from_noise(self, z: Tensor, like: Tensor) -> Tensor:
+    def from_noise(self, z: Tensor, like: Tensor, member: int = 0) -> Tensor:
         """The real columns that noise `[n, r]` makes beside the other columns, and gaps, of rows `like` `[n, d]`."""
         with torch.no_grad():
-            return self.net.from_noise(z, ~torch.isnan(like[:, self._real]), like[:, self._other])[0]
+            net = self.nets[member]
+            return net.from_noise(z, ~torch.isnan(like[:, self._real]), like[:, self._other])[0]
 
 
 def places(space: Table) -> tuple[list[int], list[int]]:
@@ -124,6 +154,8 @@ def sample_and_log_prob(model: Model, n: int, *, seed: int) -> tuple[Tensor, Ten
     inner = model.inner if isinstance(model, CodedDensity) else model
     if not isinstance(inner, FlowModel):
         raise LikelihoodError(f"{type(inner).__name__} is not a flow", remedy="use draw and log_prob")
+    if inner.conditions is not None:
+        raise LikelihoodError("a conditional flow scores draws under their conditions", remedy="use draw and log_prob")
     with torch.no_grad():
         z, score = inner.sample_and_log_prob(n, generator(seed))
         if not isinstance(model, CodedDensity):

@@ -74,11 +74,13 @@ class Network(nn.Module):
         return torch.where(there, each, torch.zeros_like(each)).sum(1) + volume
 
     def _through(self, y: Tensor, there: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
+        dtype = next(self.layers.parameters()).dtype  # single precision while training
+        y, there, context = y.to(dtype), there.to(dtype), None if context is None else context.to(dtype)
         volume = y.new_zeros(len(y))
         for layer in self._layers:
             y, more = layer(y, there, context)
             volume = volume + more
-        return y, volume
+        return y.double(), volume.double()
 
     def to_noise(self, x: Tensor, others: Tensor) -> Tensor:
         """The standard normal numbers behind rows, 0 where there is no value, `[n, r]`."""

@@ -26,6 +26,12 @@ def fit_others(data: Data, columns: list[int], plan: Plan, seed: int) -> Model |
     assert isinstance(data.space, Table)
     if not columns:
         return None
+    if data.given is not None:
+        raise FitError(
+            "under conditions a flow models real columns alone",
+            got=f"column '{data.space.names[columns[0]]}', {data.space.spaces[columns[0]].describe()}",
+            remedy="leave the column out, hand it over as a condition, or fill or drop its missing values",
+        )
     names = tuple(data.space.names[j] for j in columns)
     part = replace(data, space=data.space.select(names), values=data.values[:, columns])
     if len(columns) == 1 and isinstance(data.space.spaces[columns[0]], Category):

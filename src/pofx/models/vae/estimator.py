@@ -21,6 +21,7 @@ from pofx.core.registry import register
 from pofx.data.dataset import Data
 from pofx.errors import FitError
 from pofx.likelihood import Likelihood
+from pofx.models.autoencoder.bodies import kind_of
 from pofx.models.autoencoder.features import Features
 from pofx.models.autoencoder.training import check_options, parts_of, units, weighty
 from pofx.models.vae.fitting import fit
@@ -92,4 +93,6 @@ class VAE(Options):
         else:
             latent = min(16, max(2, (len(space.names) + 1) // 2))
         hidden = self.hidden or units(n, space)
-        return replace(self, latent=self.latent or latent, hidden=hidden)
+        average = self.average if self.average is not None else 0.999 if isinstance(space, Image) else 0.99
+        rate = self.learning_rate or (4e-3 if kind_of(space, self.net) == "conv" else 2e-3)
+        return replace(self, latent=self.latent or latent, hidden=hidden, average=average, learning_rate=rate)

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from pofx.models.autoencoder.training import PATIENCE, Parts, most_steps, train
+from pofx.models.vae.binarised import Draw, redrawn
 from pofx.models.vae.model import USED, VAEModel
 from pofx.models.vae.network import Inferred
 from pofx.rng import generator, split
@@ -28,21 +29,18 @@ from pofx.training.recorder import Recorder
 LOOKED_AT = 512  # passes of a validation at least, so that few held-out rows are looked at several times
 LOOKED_FOR_USE = 2_000  # rows in which collapse is looked for
 
-Draw = Callable[[Tensor, torch.Generator], Tensor]
-
 
 class Objective:
     """The training loss, which knows how far training is."""
 
     def __init__(self, model: VAEModel, steps: int, deadline: Deadline, draw: Draw | None) -> None:
         self._model, self._options = model, model.recipe
-        self._steps, self._done, self._draw = steps, 0, draw
-        self._since, self._deadline = time.monotonic(), deadline
+        self._steps, self._draw, self._deadline = steps, draw, deadline
+        self._since: float | None = None
         self._dtype = torch.float32 if isinstance(model.space, Image) else torch.float64
 
     def __call__(self, rows: Tensor, random: torch.Generator) -> Tensor:
-        weight = self._options.beta * self._warm()
-        self._done += 1
+        weight: Tensor = self._options.beta * self._warm()
         x = rows if self._draw is None else self._draw(rows, random)
         k = self._options.samples
         score, found = self._model(x.repeat(k, *[1] * (x.ndim - 1)) if k > 1 else x, self._noise(k * len(x), random))
@@ -55,16 +53,26 @@ class Objective:
     def _prior(self, found: Inferred) -> Tensor:
         return found.divergence.mean(0).clamp(min=self._options.free_bits).sum()
 
-    def _warm(self) -> float:
-        if not self._options.warmup:
-            return 1.0
-        return min(1.0, max(self._done / max(self._steps, 1), self._time_spent()) / self._options.warmup)
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    def _warm(self) -> Tensor:
+        """The weight of the KL term now, a tensor so that no compiler takes it for a constant.
 
-    def _time_spent(self) -> float:
+        How far training is stays with the model, so that a checkpoint holds it.
+        """
+        done, over = self._model.course.tolist()
+        if self._since is None:
+            self._since, self._over = time.monotonic(), over
+        over = max(done / max(self._steps, 1), self._over + (1 - self._over) * self._time_spent(self._since))
+        if self._model.training:
+            self._model.course.copy_(torch.tensor([done + 1, over], dtype=torch.float64))
+        warm = min(1.0, over / self._options.warmup) if self._options.warmup else 1.0
+        return torch.tensor(warm, dtype=torch.float64)
+
+    def _time_spent(self, since: float) -> float:
         """The share of the time budget; 0 without one, so that the numbers do not depend on the clock."""
         if self._deadline.at is None:
             return 0.0
-        return (time.monotonic() - self._since) / max(self._deadline.at - self._since, 1e-9)
+        return min(1.0, (time.monotonic() - since) / max(self._deadline.at - since, 1e-9))
 
     def _noise(self, n: int, random: torch.Generator) -> Tensor:
         return torch.randn(n, self._model.width, generator=random, device=random.device, dtype=self._dtype)
@@ -76,29 +84,30 @@ def fit(
     deadline: Deadline,
     seed: int,
     recorder: Recorder,
-    draw: Draw | None = None,
 ) -> History:
-    """Train the model on rows; `draw` makes the outcomes of a step from the rows, where those are not outcomes yet."""
+    """Train the model on rows; where they were drawn from others (grey pictures), they are drawn anew at each step."""
     options, picture = model.recipe, isinstance(model.space, Image)
-    steps = most_steps(len(parts.rows), options.steps, parts.held, picture=picture)
+    limited = deadline.at is not None
+    steps = most_steps(len(parts.rows), options.steps, parts.held, picture=picture, limited=limited)
+    assert options.average is not None
+    assert options.learning_rate is not None
     recipe = Recipe(
         steps=steps, batch=min(options.batch, len(parts.rows)), learning_rate=options.learning_rate,
-        weight_decay=options.weight_decay, average=options.average, patience=PATIENCE, clip=CLIP,
-        check_every=500 if picture else 50, device=options.device,
+        weight_decay=options.weight_decay, average=options.average, clip=CLIP,
+        patience=PICTURES_PATIENCE if picture and limited else PATIENCE, check_every=500 if picture else 50,
+        precision=options.precision, compile=options.compile, device=options.device,
     )  # fmt: skip
-    first = _once(parts.rows, draw, seed)
     with torch.no_grad():
-        model.offset.copy_(model.head.initial(first.flatten(1)))
-    validation = (
-        None if parts.held is None else held_out(model, _once(parts.held, draw, seed), parts.held_weights, seed)
-    )
-    history = train(
-        model, Objective(model, steps, deadline, draw), parts, recipe, deadline, seed, recorder, validation, note(model)
-    )
-    tell_use(model, first[:LOOKED_FOR_USE], recorder)
+        model.offset.copy_(model.head.initial(parts.rows.flatten(1)))
+    validation = None if parts.held is None else held_out(model, parts.held, parts.held_weights, seed)
+    anew, draw = redrawn(parts)
+    loss = Objective(model, steps, deadline, draw)
+    history = train(model, loss, anew, recipe, deadline, seed, recorder, validation, note(model))
+    tell_use(model, parts.rows[:LOOKED_FOR_USE], recorder)
     return history
 
 
+PICTURES_PATIENCE = 40  # checks without a gain under a time budget: the best weights are kept anyway
 CLIP = 50.0  # nats a row have gradients of tens: only outliers are cut
 
 
@@ -134,7 +143,3 @@ def tell_use(model: VAEModel, x: Tensor, recorder: Recorder) -> None:
         recorder.start("latent numbers", None)
         recorder.step(1, f"{dead} of {model.width} latent numbers carry nothing (KL under {USED} nats)")
         recorder.finish()
-
-
-def _once(rows: Tensor, draw: Draw | None, seed: int) -> Tensor:
-    return rows if draw is None else draw(rows, generator(split(seed, "drawn once")))

@@ -61,6 +61,9 @@ class VAEModel(BoundedDensity):
         fixed = self.head.spreads() if recipe.variance == "column" else torch.zeros(size, dtype=torch.bool)
         self.register_buffer("free", ~fixed, persistent=False)  # numbers that the decoder may say for each row
         self.free: Tensor
+        # Of training, for a fit that goes on from a checkpoint: steps taken, and the part of it that is over.
+        self.register_buffer("course", torch.zeros(2, dtype=torch.float64), persistent=False)
+        self.course: Tensor
 
     @property
     def free_parameters(self) -> int:

@@ -147,7 +147,7 @@ class Network(nn.Module):
         return Normal(prior.mean + change.mean, prior.log_scale + change.log_scale)
 
     def _normal(self, numbers: Tensor) -> Normal:
-        mean, raw = numbers.chunk(2, 1)
+        mean, raw = numbers.float().chunk(2, 1)  # after products in half precision
         return Normal(mean, LARGEST * torch.tanh(raw / LARGEST))
 
     def _part(self, numbers: Tensor, level: int) -> Tensor:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pofx.core.estimator import Estimator
 from pofx.models.autoencoder.bodies import Net
+from pofx.training.recipe import Precision
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,10 +21,11 @@ class Options(Estimator):
     hidden: int | None = None
     """Units of each hidden layer of encoder and decoder; None goes by the number of rows."""
     depth: int = 2
-    """Hidden layers of each; 0 is a linear map (factor analysis)."""
+    """Hidden layers of each, 0 being a linear map (factor analysis); a convolutional net has one, and one residual
+    block for each number above 2."""
     net: Net = "auto"
-    """dense, or conv for pictures; auto is conv above 1,024 values."""
-    channels: int = 32
+    """dense, or conv for pictures; auto is conv above 256 values."""
+    channels: int = 16
     """Of a convolutional net after the first halving of the picture; twice as many after the second."""
     flow: int = 0
     """Affine couplings after the Gaussian posterior of each level, conditional on the row; 0 leaves it Gaussian."""
@@ -45,11 +47,16 @@ class Options(Estimator):
     """Training steps, all of which are taken. None: as long as held-out rows gain, up to a number that goes by rows."""
     batch: int = 128
     """Rows a step."""
-    learning_rate: float = 2e-3
-    """The largest step of the optimiser, after warm-up."""
+    learning_rate: float | None = None
+    """The largest step of the optimiser, after warm-up; None is 2e-3, of a convolutional net 4e-3."""
     weight_decay: float = 1e-4
     """By how much weights are drawn to zero a step, as a multiple of the learning rate."""
-    average: float = 0.99
-    """Decay of the running average of weights, which is the result; 0 takes the last weights."""
+    average: float | None = None
+    """Decay of the running average of weights, which is the result; 0 takes the last weights. None is 0.99, for
+    pictures 0.999."""
+    precision: Precision = "f32"
+    """f32, or bf16 for the network's products in training, where the hardware is fast at it; not in scores."""
+    compile: bool = False
+    """Whether to try torch.compile in training; a minute or more at the start, and steps that may be faster."""
     device: str = "auto"
     """Where the network is trained: auto, cpu, cuda."""
