@@ -16,7 +16,8 @@ from pofx.spaces.table import Table
 
 AUTO = ("independent", "histogram", "kde", "mixture", "stacking")
 AUTO_REAL = ("gaussian",)  # added where every column is a real number
-AUTO_MANY = ("flow",)  # added where a column is a real number, rows are many, and the package is there
+AUTO_MANY = ("vae",)  # added where rows are many
+AUTO_MANY_REAL = ("flow",)  # added where a column is a real number as well, and the package is there
 AUTO_PICTURES = ("independent", "autoencoder", "vae", "flow")
 MANY = 2_000  # rows: with fewer, a mixture has been ahead on every table measured, in a tenth of the time
 MOST_KERNELS = 50_000  # rows up to which `auto` tries a kernel density estimate: each score visits every stored row
@@ -37,10 +38,13 @@ def _auto(data: Data) -> list[str]:
     if not isinstance(data.space, Table):
         known = [name for name in AUTO_PICTURES if name in estimators()]
         return [name for name in known if _suits(estimator_named(name)(), data)]
-    names = [name for name in (*AUTO[:-1], *AUTO_REAL, *AUTO_MANY, AUTO[-1]) if name in estimators()]
     left_out = {failure.name for failure in _left_out(("auto",), data)}
-    suited = [name for name in names if name not in AUTO_REAL or _suits(estimator_named(name)(), data)]
-    suited = [name for name in suited if name not in AUTO_MANY or _worth_training(estimator_named(name)(), data)]
+    names = [*AUTO[:-1], *AUTO_REAL]
+    if len(data) >= MANY:
+        names += [*AUTO_MANY_REAL, *AUTO_MANY] if _has_a_flow(data) else AUTO_MANY
+    known = [name for name in (*names, AUTO[-1]) if name in estimators()]
+    sure = {*AUTO}  # what takes every table
+    suited = [name for name in known if name in sure or _suits(estimator_named(name)(), data)]
     return [name for name in suited if name not in left_out]
 
 
@@ -60,9 +64,10 @@ def _suits(estimator: Estimator, data: Data) -> bool:
     return True
 
 
-def _worth_training(estimator: Estimator, data: Data) -> bool:
-    """Whether there are rows enough for networks, a real column to map, and the package of the extra `flows`."""
-    if len(data) < MANY or find_spec("zuko") is None or not _suits(estimator, data):
+def _has_a_flow(data: Data) -> bool:
+    """Whether there is a real column to map, and the package of the extra `flows`."""
+    flow = next((kind() for name, kind in estimators().items() if name in AUTO_MANY_REAL), None)
+    if flow is None or find_spec("zuko") is None or not _suits(flow, data):
         return False
-    target = estimator.codec(data).target
+    target = flow.codec(data).target
     return isinstance(target, Table) and any(isinstance(space, Real) for space in target.spaces)

@@ -19,7 +19,7 @@ from pofx.spaces.base import Space
 from pofx.spaces.image import Image
 
 MOST = 4_096  # pictures in a space that is listed
-DRAWS, ROUNDS = 200, 20  # importance samples of each bound, and bounds of each picture
+DRAWS, ROUNDS = 50, 10  # importance samples of each bound, and bounds of each picture
 SAMPLES = 4_000
 ALARM = 1e-6  # chance of a false alarm
 

@@ -25,7 +25,8 @@ PART = 10  # one row in so many is held out
 MOST_HELD = 2_000
 PATIENCE = 6  # checks without a gain
 LONGEST = ((500, 600), (5_000, 3_000), (50_000, 10_000))  # up to so many rows, so many steps
-LIMIT = 20_000  # beyond, and for pictures
+LONGEST_OF_PICTURES = LONGEST[:2]
+LIMIT = 20_000  # beyond
 ENDLESS = 1_000_000
 SIZES = ((1_000, 64), (10_000, 128))  # up to so many rows, so many hidden units
 LARGE, PICTURES = 256, 256  # beyond, and for pictures
@@ -70,12 +71,15 @@ def most_steps(n: int, steps: int | None, held: Tensor | None, *, picture: bool,
         return ENDLESS
     if held is None:
         return BLIND
-    return LIMIT if picture else next((count for most, count in LONGEST if n <= most), LIMIT)
+    longest = LONGEST_OF_PICTURES if picture else LONGEST
+    return next((count for most, count in longest if n <= most), LIMIT)
 
 
 def units(n: int, space: object) -> int:
     """Hidden units of a layer."""
-    return PICTURES if isinstance(space, Image) else next((width for most, width in SIZES if n <= most), LARGE)
+    if isinstance(space, Image):
+        return min(PICTURES, max(SIZES[0][1], 4 * space.dims))
+    return next((width for most, width in SIZES if n <= most), LARGE)
 
 
 def train(

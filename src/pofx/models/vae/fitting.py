@@ -94,7 +94,8 @@ def fit(
     recipe = Recipe(
         steps=steps, batch=min(options.batch, len(parts.rows)), learning_rate=options.learning_rate,
         weight_decay=options.weight_decay, average=options.average, clip=CLIP,
-        patience=PICTURES_PATIENCE if picture and limited else PATIENCE, check_every=500 if picture else 50,
+        patience=PICTURES_PATIENCE if picture and limited else PATIENCE,
+        check_every=_between(steps, limited) if picture else 50,
         precision=options.precision, compile=options.compile, device=options.device,
     )  # fmt: skip
     with torch.no_grad():
@@ -107,6 +108,12 @@ def fit(
     return history
 
 
+def _between(steps: int, limited: bool) -> int:
+    """Steps from one validation of pictures to the next."""
+    return SELDOM // 2 if limited else min(SELDOM, max(20, steps // 20))
+
+
+SELDOM = 500  # steps between two validations of pictures at most
 PICTURES_PATIENCE = 40  # checks without a gain under a time budget: the best weights are kept anyway
 CLIP = 50.0  # nats a row have gradients of tens: only outliers are cut
 
