@@ -14,6 +14,7 @@ from pofx.heads.base import Head
 from pofx.heads.choose import head_of
 from pofx.heads.discrete import Bernoulli, Categorical
 from pofx.heads.joined import Joined
+from pofx.heads.levels import Levels, few_levels
 from pofx.heads.mixture import Logistics
 from pofx.heads.real import Gaussian, VonMises
 from pofx.rng import generator
@@ -243,3 +244,33 @@ def test_pictures_of_one_bit_have_bernoulli_pixels_and_others_logistic_ones() ->
     none = torch.zeros(0, dtype=torch.float64)
     assert head_of(Image(1, 2, 3, 1), none, none, 3, 0.01).size == 6
     assert head_of(Image(3, 2, 2, 8), none, none, 3, 0.01).size == 3 * 3 * 12
+
+
+# Levels -------------------------------------------------------------------------------------------------------------
+
+
+def test_levels_have_mass_one_and_samples_that_follow_it_levels_never_met_among_them():
+    head = Levels(2, [0, 3, 7], 8)
+    parameters = torch.randn(1, head.size, generator=torch.Generator().manual_seed(0)).double()
+    every = torch.tensor([[a, b] for a in range(8) for b in range(8)]).double()
+    assert float(head.log_prob(parameters.expand(64, -1), every).sum(1).exp().sum()) == pytest.approx(1, abs=1e-12)
+    drawn = head.sample(parameters.expand(100_000, -1), torch.Generator().manual_seed(1))
+    share = head.log_prob(parameters.expand(8, -1), torch.arange(8.0)[:, None].expand(8, 2)).exp()
+    found = torch.bincount(drawn[:, 1].long(), minlength=8) / len(drawn)
+    assert torch.allclose(found.double(), share[:, 1], atol=0.006)
+
+
+def test_levels_where_all_occur_are_categorical():
+    head = Levels(3, range(4), 4)
+    assert head.per == 4
+    x = torch.randint(4, (50, 3), generator=torch.Generator().manual_seed(0)).double()
+    begin = head.initial(x)
+    counted = torch.stack([(x == k).sum(0) for k in range(4)]) + 0.5
+    wanted = (counted / counted.sum(0)).gather(0, x[:1].long())[0].double()
+    assert torch.allclose(head.log_prob(begin[None], x[:1])[0].exp(), wanted)
+
+
+def test_few_levels_are_found_and_many_are_not():
+    space = torch.tensor([0, 16, 255], dtype=torch.uint8).repeat(40).reshape(30, 1, 2, 2)
+    assert few_levels(space, 256) == (0, 16, 255)
+    assert few_levels(torch.arange(256).reshape(4, 1, 8, 8), 256) == ()

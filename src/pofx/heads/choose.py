@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -12,6 +12,7 @@ from pofx.errors import SpaceError
 from pofx.heads.base import Head
 from pofx.heads.discrete import Bernoulli, Categorical
 from pofx.heads.joined import Joined
+from pofx.heads.levels import Levels
 from pofx.heads.mixture import Logistics
 from pofx.heads.real import Gaussian, VonMises
 from pofx.spaces.base import Scalar
@@ -21,7 +22,9 @@ from pofx.spaces.symbolic import Category
 from pofx.spaces.table import Table
 
 
-def head_of(space: Table | Image, centre: Tensor, scale: Tensor, components: int, floor: float) -> Joined:
+def head_of(
+    space: Table | Image, centre: Tensor, scale: Tensor, components: int, floor: float, met: Sequence[int] = ()
+) -> Joined:
     """The likelihood of a row or a picture.
 
     Args:
@@ -29,9 +32,10 @@ def head_of(space: Table | Image, centre: Tensor, scale: Tensor, components: int
         centre, scale: of each column, `[d]`; of pictures their own are taken.
         components: of the mixtures of logistics.
         floor: the smallest standard deviation of a real column, if half its resolution is not more.
+        met: levels of pixels that are to have a share each; none for smooth laws.
     """
     if isinstance(space, Image):
-        return Joined([_pixels(space, components)], [range(space.dims)])
+        return Joined([_pixels(space, components, met)], [range(space.dims)])
     groups: dict[tuple[type[Scalar], int], list[int]] = {}
     for j, column in enumerate(space.spaces):
         groups.setdefault((type(column), getattr(column, "size", 0)), []).append(j)
@@ -42,9 +46,11 @@ def head_of(space: Table | Image, centre: Tensor, scale: Tensor, components: int
     return Joined(heads, list(groups.values()))
 
 
-def _pixels(space: Image, components: int) -> Head:
+def _pixels(space: Image, components: int, met: Sequence[int]) -> Head:
     if space.bits == 1:
         return Bernoulli(space.dims, complete=True)
+    if met:
+        return Levels(space.dims, met, space.levels)
     half = torch.full((space.dims,), (space.levels - 1) / 2, dtype=torch.float64)
     return Logistics(torch.zeros_like(half), 2 * half, half, half, components, complete=True)
 

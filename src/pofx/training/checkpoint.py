@@ -2,7 +2,7 @@
 
 The header carries JSON: the state's numbers, what the fit was asked to do (its identity) and a checksum of the tensors.
 A checkpoint goes on only the fit that it is of: the same network, recipe, seed and rows. Where it runs (device,
-compile) may change. Cost: a copy of the tensors in memory, one pass over them and one over the rows for the checksums.
+compile, share) may change. Cost: a copy of the tensors in memory, a pass over them and one over the rows for checksums.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pofx.runs.files import write_bytes
 from pofx.training.recipe import Recipe
 
 FORMAT = 1
-FREE = ("device", "compile")  # fields of a recipe that say where, not what
+FREE = ("device", "compile", "share")  # fields of a recipe that say where, not what
 REMEDY = "remove the file to begin anew, or name another one"
 
 

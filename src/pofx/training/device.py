@@ -54,13 +54,14 @@ def compiled(objective: nn.Module, rows: Tensor, generator: torch.Generator) -> 
         faster = cast("nn.Module", torch.compile(objective))
         faster(rows, generator).backward()
     except Exception as error:  # noqa: BLE001  # whatever the compiler fails with, the fit can go on
-        return objective, f"torch.compile failed, going on without: {_first_line(error)}"
+        return objective, f"torch.compile failed, going on without: {first_line(error)}"
     finally:
         before.restore()
         objective.zero_grad()
     return faster, "compiled"
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What an error says, in one short line."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return lines[0][:160]

@@ -125,7 +125,7 @@ class Fit:
         """The loss on held-out rows, and its terms where it has any."""
         if self._validation is None:
             return None, {}
-        found = self._validation() if self._processes.rank == 0 else 0.0
+        found = self._processes.validate(self._validation)
         parts = {name: float(part) for name, part in found.items()} if isinstance(found, Mapping) else {}
         value = sum(parts.values()) if isinstance(found, Mapping) else float(found)
         finite = math.isfinite(value)
@@ -149,7 +149,7 @@ class Fit:
 
     def _save_at(self, interrupt: KeyboardInterrupt | None) -> None:
         """The checkpoint at Ctrl-C or the end, where a full disk must not take the place of what is to be said."""
-        if not self._interrupts.whole:
+        if not self._interrupts.whole or (interrupt is not None and self._processes.parted):
             return
         self._state.buffers.restore()  # a loss that was interrupted may have moved some
         try:

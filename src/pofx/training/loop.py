@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 from pofx.errors import FitError
@@ -63,7 +64,7 @@ def minimise(
             is made. A compiler's time counts.
         seed: the same seed, rows and recipe give the same weights, on the same machine without a budget.
         validation: loss on held-out rows, nats a row, or its terms by name, which add up to it; called without
-            gradients, in eval mode, on averaged weights.
+            gradients, in eval mode, on averaged weights; in the first process, or in all if they share="shards".
         weights: `[n]`; rows are drawn in proportion.
         recorder: is told of the steps.
         note: how to show a loss, e.g. as bits per dimension.
@@ -82,13 +83,16 @@ def minimise(
     checkpoint, history = checkpoint or plan.checkpoint, history or plan.history
     if plan.folder is not None:
         make_folder(plan.folder)
-    processes, home = join(recipe.device), next(module.parameters()).device
+    processes, home = join(recipe.device, recipe.share), next(module.parameters()).device
     asked = {} if checkpoint is None else identity(recipe, seed, values, weights)
     batches = Batches(len(values), recipe.batch, seed, weights)
     try:
-        module.to(processes.device)
-        with borrowed(processes.device), Interrupts() as interrupts:
-            state, first = State(module, recipe), processes.rank == 0
+        with (
+            borrowed(processes.device),
+            Interrupts() as interrupts,
+            processes.placed(module, lambda: loss(*_few(values, processes.device, seed))),
+        ):
+            state, first = State(module, recipe, processes.layout), processes.rank == 0
             saver = Saver(state, checkpoint, asked, checkpoint_seconds, processes)
             return Fit(
                 state,
@@ -113,3 +117,8 @@ def minimise(
             ).run()
     finally:
         module.to(home).eval()
+
+
+def _few(values: Tensor, device: torch.device, seed: int) -> tuple[Tensor, torch.Generator]:
+    """Rows enough for a trial of the loss, and noise for it."""
+    return values[:2].to(device), torch.Generator(device).manual_seed(seed)

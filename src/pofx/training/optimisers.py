@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pofx.training.layout import Layout
 from pofx.training.recipe import Recipe
 
 MOMENTUM = 0.95
@@ -37,8 +38,11 @@ def orthogonalised(matrix: Tensor) -> Tensor:
 class Muon(torch.optim.Optimizer):
     """Momentum, orthogonalised. For parameters of two or more dimensions."""
 
-    def __init__(self, parameters: Iterable[Tensor], *, lr: float, weight_decay: float) -> None:
+    def __init__(
+        self, parameters: Iterable[Tensor], *, lr: float, weight_decay: float, layout: Layout | None = None
+    ) -> None:
         super().__init__(parameters, {"lr": lr, "weight_decay": weight_decay})
+        self._layout = layout or Layout()
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
@@ -52,16 +56,19 @@ class Muon(torch.optim.Optimizer):
         if not state:
             state["momentum"] = torch.zeros_like(parameter)
         momentum = state["momentum"].lerp_(gradient, 1 - MOMENTUM)
-        ahead = gradient.lerp(momentum, MOMENTUM).flatten(1)  # Nesterov's
+        part = gradient.lerp(momentum, MOMENTUM)  # Nesterov's
+        ahead = self._layout.gather(self._layout.here(part), parameter).flatten(1)
         size = ADAMW_SIZE * max(ahead.shape) ** 0.5
+        move = self._layout.spread(orthogonalised(ahead).view(parameter.shape), parameter)
         parameter.mul_(1 - rate * decay)
-        parameter.add_(orthogonalised(ahead).view_as(parameter), alpha=-rate * size)
+        parameter.add_(move, alpha=-rate * size)
 
 
 class Optimisers:
     """The optimisers of a module as one: a step, and a state that is tensors by name."""
 
-    def __init__(self, module: nn.Module, recipe: Recipe) -> None:
+    def __init__(self, module: nn.Module, recipe: Recipe, layout: Layout | None = None) -> None:
+        self._layout = layout or Layout()
         parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
         hidden = hidden_matrices(module) if recipe.optimiser == "muon" else []
         rest = _without(parameters, hidden)
@@ -75,7 +82,9 @@ class Optimisers:
         if groups := [group for group in groups if group["params"]]:
             self._parts.append(torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=fused))
         if hidden:
-            self._parts.append(Muon(hidden, lr=recipe.learning_rate, weight_decay=recipe.weight_decay))
+            self._parts.append(
+                Muon(hidden, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, layout=self._layout)
+            )
 
     def step(self, rate: float) -> None:
         """Moves the parameters along their gradients."""
@@ -85,7 +94,7 @@ class Optimisers:
             part.step()
 
     def tensors(self) -> dict[str, Tensor]:
-        """Everything that the next steps depend on."""
+        """Everything that the next steps depend on, as it lies."""
         return {
             f"{k}.{index}.{name}": value
             for k, part in enumerate(self._parts)
@@ -94,13 +103,21 @@ class Optimisers:
         }
 
     def load(self, tensors: dict[str, Tensor]) -> None:
-        """Takes back what `tensors` gave."""
+        """Takes back what `tensors` gave, whole."""
         states: list[dict[int, dict[str, Tensor]]] = [{} for _ in self._parts]
         for key, value in tensors.items():
             k, index, name = key.split(".", 2)
             states[int(k)].setdefault(int(index), {})[name] = value
         for part, state in zip(self._parts, states, strict=True):
-            part.load_state_dict({**part.state_dict(), "state": state})
+            parameters = [parameter for group in part.param_groups for parameter in group["params"]]
+            lying = {
+                number: {what: self._lying(value, parameters[number]) for what, value in named.items()}
+                for number, named in state.items()
+            }
+            part.load_state_dict({**part.state_dict(), "state": lying})
+
+    def _lying(self, value: Tensor, parameter: Tensor) -> Tensor:
+        return self._layout.spread(value, parameter) if value.shape == parameter.shape else value  # a count of steps
 
 
 def hidden_matrices(module: nn.Module) -> list[Tensor]:

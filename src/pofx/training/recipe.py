@@ -11,6 +11,7 @@ from pofx.errors import FitError
 Optimiser = Literal["adamw", "muon"]
 Cooldown = Literal["cosine", "linear", "none"]
 Precision = Literal["f32", "bf16"]
+Share = Literal["copies", "shards"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +46,9 @@ class Recipe:
     """`auto` is the first CUDA device where there is one and otherwise the CPU; or any name that torch knows."""
     compile: bool = False
     """Whether to try torch.compile; where it fails the fit goes on without."""
+    share: Share = "copies"
+    """What each of several processes has of the network: a whole copy, or (`shards`) only its part of every weight, for
+    networks that are too large for one device. One process has it all."""
 
     def __post_init__(self) -> None:
         for name, least in (("steps", 0), ("batch", 1), ("warmup", 0), ("patience", 0), ("check_every", 1)):
@@ -58,6 +62,11 @@ class Recipe:
             raise FitError("with a learning rate of zero nothing is learnt", remedy="steps=0 leaves a network as it is")
         if self.average >= 1:
             raise FitError("an average that never forgets is the start", got=f"average={self.average}", expected="< 1")
-        for name, words in (("optimiser", Optimiser), ("cooldown", Cooldown), ("precision", Precision)):
+        for name, words in (
+            ("optimiser", Optimiser),
+            ("cooldown", Cooldown),
+            ("precision", Precision),
+            ("share", Share),
+        ):
             if getattr(self, name) not in get_args(words):
                 raise FitError(f"unknown {name}", got=str(getattr(self, name)), expected=" or ".join(get_args(words)))

@@ -17,7 +17,7 @@ class Saver:
 
     def __init__(self, state: State, path: Path | None, asked: dict[str, Any], every: float, processes: Alone) -> None:
         self._state, self._path, self._asked, self._every = state, path, asked, every
-        self._writes = processes.rank == 0
+        self._processes, self._writes = processes, processes.rank == 0
         self._last = self._began = time.monotonic()
         if path is None:
             return
@@ -32,13 +32,18 @@ class Saver:
         return time.monotonic() - self._began
 
     def save(self) -> None:
-        """Writes the checkpoint now."""
+        """Writes the checkpoint now; where the network is parted, in all processes at once."""
         self._state.seconds = self.seconds()
-        if self._path is not None and self._writes:
-            checkpoints.write(self._path, self._state.tensors(), self._state.numbers(), self._asked)
+        if self._path is not None and (self._writes or self._processes.parted):
+            tensors = {name: tensor.cpu() for name, tensor in self._state.tensors() if self._writes}
+            if self._writes:
+                checkpoints.write(self._path, tensors, self._state.numbers(), self._asked)
         self._last = time.monotonic()
 
     def now_and_then(self) -> None:
         """Writes it if the last one is old."""
-        if time.monotonic() - self._last >= self._every:
+        due = time.monotonic() - self._last >= self._every
+        if self._path is not None and self._processes.parted:
+            due = bool(self._processes.first(float(due)))
+        if due:
             self.save()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from pofx.training.averaging import Average, Copy
 from pofx.training.checkpoint import Saved
 from pofx.training.history import Check, check_of
+from pofx.training.layout import Layout
 from pofx.training.optimisers import Optimisers
 from pofx.training.recipe import Recipe
 
@@ -24,12 +26,13 @@ def network(module: nn.Module) -> dict[str, Tensor]:
 class State:
     """A network in training, its optimisers, copies and counters."""
 
-    def __init__(self, module: nn.Module, recipe: Recipe) -> None:
-        self.module = module
+    def __init__(self, module: nn.Module, recipe: Recipe, layout: Layout) -> None:
+        self.module, self._layout = module, layout
         self.parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
-        self.optimisers = Optimisers(module, recipe)
-        self.average = Average(self.parameters, recipe.average) if recipe.average else None
-        self.good = Copy(self.parameters)  # the weights of the last step whose loss was finite
+        self.optimisers = Optimisers(module, recipe, layout)
+        here = [layout.here(parameter) for parameter in self.parameters]
+        self.average = Average(here, recipe.average) if recipe.average else None
+        self.good = Copy(here)  # the weights of the last step whose loss was finite
         self.buffers = Copy(list(module.buffers()))  # as they were between two steps: the loss itself changes some
         self.best: Copy | None = None  # the weights of the best validation
         self.best_step, self.best_value, self.idle = 0, math.inf, 0
@@ -57,11 +60,14 @@ class State:
     def compare(self, value: float) -> None:
         """Keeps the weights, as they are now, if their validation is the best so far."""
         if self.best is None or value < self.best_value:
-            self.best = self.best or Copy(list(network(self.module).values()))
+            self.best = self.best or self._copy()
             self.best.take()
             self.best_step, self.best_value, self.idle = self.done, value, 0
         else:
             self.idle += 1
+
+    def _copy(self) -> Copy:
+        return Copy([self._layout.here(tensor) for tensor in network(self.module).values()])
 
     def checked(self) -> int:
         """The step of the last check; -1 without one."""
@@ -84,16 +90,20 @@ class State:
 
     # To a checkpoint and back ---------------------------------------------------------------------------------------
 
-    def tensors(self) -> dict[str, Tensor]:
-        """The state that is tensors, by name."""
+    def tensors(self) -> Iterator[tuple[str, Tensor]]:
+        """The state that is tensors, by name, each whole; where the network is parted, all processes are to go on."""
+        here, gather = self._layout.here, self._layout.gather
         live = network(self.module)
-        parts = {"module": live, "optimiser": self.optimisers.tensors()}
+        for part, tensors in (("module", live), ("optimiser", self.optimisers.tensors())):
+            for name, tensor in tensors.items():
+                yield f"{part}.{name}", gather(here(tensor), tensor)
         if self.average is not None:
-            parts["average"] = {str(k): tensor for k, tensor in enumerate(self.average.kept)}
+            for k, (kept, parameter) in enumerate(zip(self.average.kept, self.parameters, strict=True)):
+                yield f"average.{k}", gather(kept, parameter)
         if self.best is not None:
-            parts["best"] = dict(zip(live, self.best.kept, strict=True))
-        named = {f"{part}.{name}": tensor for part, tensors in parts.items() for name, tensor in tensors.items()}
-        return {**named, "losses": torch.tensor(self.losses, dtype=torch.float64)}
+            for kept, (name, tensor) in zip(self.best.kept, live.items(), strict=True):
+                yield f"best.{name}", gather(kept, tensor)
+        yield "losses", torch.tensor(self.losses, dtype=torch.float64)
 
     def numbers(self) -> dict[str, Any]:
         """The state that is numbers and words."""
@@ -106,18 +116,18 @@ class State:
             setattr(self, name, [check_of(record) for record in value] if name == "checks" else value)
         self.losses = saved.tensors["losses"].tolist()
         live = network(self.module)
-        _fill(live, saved.part("module"))
+        self._fill(map(self._layout.here, live.values()), live, saved.part("module"))
         self.good.take()
         self.buffers.take()
         self.optimisers.load(saved.part("optimiser"))
         if self.average is not None:
-            _fill({str(k): tensor for k, tensor in enumerate(self.average.kept)}, saved.part("average"))
+            numbered = {str(k): parameter for k, parameter in enumerate(self.parameters)}
+            self._fill(self.average.kept, numbered, saved.part("average"))
         if best := saved.part("best"):
-            self.best = Copy(list(live.values()))
-            _fill(dict(zip(live, self.best.kept, strict=True)), best)
+            self.best = self._copy()
+            self._fill(self.best.kept, live, best)
 
-
-@torch.no_grad()
-def _fill(tensors: dict[str, Tensor], values: dict[str, Tensor]) -> None:
-    for name, tensor in tensors.items():
-        tensor.copy_(values[name])
+    def _fill(self, parts: Iterable[Tensor], like: Mapping[str, Tensor], values: Mapping[str, Tensor]) -> None:
+        """Takes over whole values by name: parts of tensors that lie as those in `like` do."""
+        for part, (name, tensor) in zip(parts, like.items(), strict=True):
+            part.copy_(self._layout.here(self._layout.spread(values[name], tensor)))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
 from pofx.training.batches import Batches
-from pofx.training.device import Loss, Objective, compiled, settled
+from pofx.training.device import Loss, Objective, settled
 from pofx.training.divergence import not_finite
 from pofx.training.interrupts import Interrupts
 from pofx.training.processes import Alone
@@ -34,18 +35,19 @@ class Step:
         interrupts: Interrupts,
     ) -> None:
         self._state, self._recipe, self._batches = state, recipe, batches
-        self._processes, self._interrupts = processes, interrupts
+        self._processes, self._interrupts, self._layout = processes, interrupts, processes.layout
         self._values = settled(values, processes.device)
         self._noise = Noise(seed, processes.device, processes.rank)
         self._objective: nn.Module = Objective(state.module, loss, processes.device, recipe.precision == "bf16")
+        self._loss: Callable[[Tensor, torch.Generator], Tensor] = self._objective
 
     def prepare(self) -> str:
         """Compiles the loss if asked to, and wraps it for several processes; what there is to say of it."""
-        said = ""
+        said, objective = "", self._objective
         if self._recipe.compile:
             rows, generator, _ = self._batch()
-            self._objective, said = compiled(self._objective, rows, generator)
-        self._objective = self._processes.wrap(self._objective)
+            objective, said = self._processes.compiled(objective, rows, generator)
+        self._loss = self._processes.wrap(objective)
         return said
 
     def __call__(self, progress: float) -> None:
@@ -59,11 +61,11 @@ class Step:
         rows, generator, share = self._batch()
         for parameter in state.parameters:
             parameter.grad = None
-        loss = self._objective(rows, generator)
+        loss = self._loss(rows, generator)
         loss = loss if share == 1 else loss * share
         loss.backward()
         gradients = [parameter.grad for parameter in state.parameters if parameter.grad is not None]
-        norm = float(nn.utils.get_total_norm(gradients))
+        norm = self._layout.norm(gradients)
         value = self._processes.mean(float(loss.detach()))
         if not (math.isfinite(value) and math.isfinite(norm)):
             state.buffers.restore()
@@ -72,7 +74,7 @@ class Step:
             raise not_finite(state.done + 1, value, norm, rate, self._recipe.learning_rate)
         with self._interrupts.held():
             if self._recipe.clip and norm > self._recipe.clip:
-                torch._foreach_mul_(gradients, self._recipe.clip / norm)
+                torch._foreach_mul_([*map(self._layout.here, gradients)], self._recipe.clip / norm)
             state.move(value, rate, progress)
 
     def _batch(self) -> tuple[Tensor, torch.Generator, float]:

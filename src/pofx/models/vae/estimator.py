@@ -2,9 +2,10 @@
 
 Kingma and Welling (2014); importance-weighted: Burda et al. (2016); ladder: Sonderby et al. (2016); missing values: the
 encoder sees zeros and indicators, the likelihood leaves them out (Nazabal et al. 2020). p(x | z) is a likelihood of the
-outcomes as they are: Bernoulli for one bit, mixtures of discretised logistics for more bits and for counts, Gaussian of
-learned spread for real columns, categorical, von Mises. `log_prob_bound(draws=k)` is the k-sample bound;
-`Codes(model)` encodes, decodes and reconstructs; `terms` and `units_used` in `models.vae.inspect`.
+outcomes as they are: Bernoulli for pixels of one bit, a share for each level where few occur, else a mixture of
+discretised logistics, as for counts; Gaussian of learned spread for real columns, categorical, von Mises.
+`log_prob_bound(draws=k)` is the k-sample bound; `Codes(model)` encodes, decodes and reconstructs; `terms` and
+`units_used` in `models.vae.inspect`.
 
 Limits: a bound, never the exact value; pixels and columns are independent given the latent numbers; one logistic
 mixture a channel, so colours hang together through the code only. Cost O(n * width * hidden) an epoch.
@@ -20,6 +21,7 @@ from pofx.core.estimator import Estimator
 from pofx.core.registry import register
 from pofx.data.dataset import Data
 from pofx.errors import FitError
+from pofx.heads.levels import FEW, few_levels
 from pofx.likelihood import Likelihood
 from pofx.models.autoencoder.bodies import kind_of
 from pofx.models.autoencoder.features import Features
@@ -81,7 +83,14 @@ class VAE(Options):
         assert isinstance(data.space, Table | Image)
         recipe = self._sized(len(data), data.space)
         features = Features.measure(data.space, data.values)
-        return VAEModel(data.space, recipe, *features, seed=split(seed, "weights") % (1 << 31))
+        return VAEModel(data.space, recipe, *features, seed=split(seed, "weights") % (1 << 31), met=self._met(data))
+
+    def _met(self, data: Data) -> tuple[int, ...]:
+        """The levels that have a share each."""
+        if not isinstance(data.space, Image) or data.space.bits == 1 or self.pixels == "logistics":
+            return ()
+        most = data.space.levels if self.pixels == "levels" else FEW
+        return few_levels(data.values, data.space.levels, most)
 
     def settled(self, model: Model) -> Estimator:
         """With the sizes and the number of steps that were chosen: a second fit takes all rows and looks at none."""

@@ -34,22 +34,30 @@ class VAEModel(BoundedDensity):
         recipe: the estimator, with every size written in.
         centre, scale, gaps: of the features.
         seed: of the weights that training begins with.
+        met: levels of pixels that have a share each; none where their law is smooth.
     """
 
     capabilities = frozenset({"missing", "discrete", "periodic"})
 
     def __init__(
-        self, space: Table | Image, recipe: Options, centre: Tensor, scale: Tensor, gaps: tuple[int, ...], seed: int = 0
+        self,
+        space: Table | Image,
+        recipe: Options,
+        centre: Tensor,
+        scale: Tensor,
+        gaps: tuple[int, ...],
+        seed: int = 0,
+        met: tuple[int, ...] = (),
     ) -> None:
         super().__init__(space)
         assert recipe.latent is not None
         assert recipe.hidden is not None
         sizes = (recipe.hidden, recipe.depth, recipe.channels, recipe.net)
-        self.recipe, self.gaps, self.seed = recipe, tuple(gaps), seed
+        self.recipe, self.gaps, self.seed, self.met = recipe, tuple(gaps), seed, tuple(met)
         self.register_buffer("centre", centre)
         self.register_buffer("scale", scale)
         self.features = Features(space, centre, scale, self.gaps)
-        self.head = head_of(space, centre, scale, recipe.components, recipe.floor)
+        self.head = head_of(space, centre, scale, recipe.components, recipe.floor, self.met)
         size = self.head.size
         with weights_from(seed):
             body = encoder(space, self.features.width, *sizes)

@@ -39,6 +39,9 @@ class Options(Estimator):
     """The share of training over which the weight of the KL term rises from 0."""
     variance: Literal["row", "column"] = "row"
     """Whether the spread of real columns is the decoder's to say for each row, or one learned number a column."""
+    pixels: Literal["auto", "levels", "logistics"] = "auto"
+    """The law of pixels of two bits and more: a share for each level that occurs, or a smooth mixture; auto is levels
+    where at most 32 occur."""
     components: int = 3
     """Logistics in the mixture for pixels of two bits and more, and for counts."""
     floor: float = 1e-2
