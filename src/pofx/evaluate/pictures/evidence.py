@@ -21,7 +21,7 @@ from pofx.evaluate.pictures.album import Album
 from pofx.evaluate.pictures.latent import codes_of, map_of, plane_of, reconstructions, use, walk
 from pofx.evaluate.pictures.neighbours import memory_of, nearest
 from pofx.evaluate.scores import mean_score, row_scores
-from pofx.evaluate.surprise import reference_scores, surprise
+from pofx.evaluate.surprise import surprise
 from pofx.evaluate.two_sample import c2st
 from pofx.likelihood import Likelihood
 from pofx.rng import generator, split
@@ -36,6 +36,7 @@ SHOWN = 8  # pictures of a row of neighbours, at most
 ODDEST = 24
 BOUNDS = (1, 64, 1_000)  # draws
 LEAST, MOST, SECONDS = 20, 200, 15.0  # pictures that these bounds are of, by the time that is to be spent on them
+PATIENCE = 45.0  # seconds that one of them may take, or it is left out
 DIRECTIONS = 30  # principal components by which a classifier tells pictures apart
 
 
@@ -56,17 +57,18 @@ def look(experiment: Experiment, scored: list[Scored], *, seed: int, recorder: R
     assert isinstance(space, Image)
     album, training = Album(space), _mixed(prepared.data.rows(prepared.split.train), seed).values
     test = _mixed(experiment.test, seed)
-    found = []
-    for place, each in enumerate(scored):
-        recorder.start(f"looking at {each.contender.name}", len(scored))
-        recorder.step(place)
+    found, drawn = [], {}
+    for each in scored:
+        name, model = each.contender.name, each.contender.model
+        recorder.start(f"drawing from {name}", None)
+        drawn[name] = model.draw(COMPARED, seed=split(seed, "looked at"))
+        recorder.start(f"looking at {name}", None)
         odd = _odd(each, experiment.test.values, album)
-        found.append(replace(_look_at(each, test, training, album, seed), odd=odd))
+        found.append(replace(_look_at(each, drawn[name], test, training, album, seed), odd=odd))
     recorder.finish()
     chosen = next(each for each in scored if each.contender is experiment.chosen)
-    reference = np.zeros(0)
-    if experiment.model.likelihood is not Likelihood.NONE:
-        reference = reference_scores(experiment.model, seed=seed, bound_draws=chosen.draws or 1, recorder=recorder)
+    own = drawn[experiment.chosen.name]
+    reference = np.sort(row_scores(experiment.model, own, draws=chosen.draws or 1, seed=seed, recorder=recorder))
     edges = score_edges(chosen.scores, reference)
     evidence = Evidence(
         model=experiment.chosen.name,
@@ -77,7 +79,7 @@ def look(experiment: Experiment, scored: list[Scored], *, seed: int, recorder: R
         score_test=shares(chosen.scores, edges),
         score_samples=shares(reference, edges),
         odd=(),
-        two_sample=_told_apart(experiment.model, experiment.test.values, training, space, seed),
+        two_sample=_told_apart(own, test.values, training, seed),
         curves=curves(experiment.contenders),
         pictures=tuple(found),
         truth=album.add("training", training[: album.most]),
@@ -85,9 +87,8 @@ def look(experiment: Experiment, scored: list[Scored], *, seed: int, recorder: R
     return Looked(evidence, reference, album.files)
 
 
-def _look_at(each: Scored, test: Data, training: Tensor, album: Album, seed: int) -> PictureEvidence:
+def _look_at(each: Scored, samples: Tensor, test: Data, training: Tensor, album: Album, seed: int) -> PictureEvidence:
     name, model, space = each.contender.name, each.contender.model, album.space
-    samples = model.draw(COMPARED, seed=split(seed, "looked at"))
     row = samples[: min(SHOWN, album.most)]
     places, _ = nearest(row, training, space)
     shown = PictureEvidence(
@@ -125,7 +126,7 @@ def _bounds(model: Model, test: Tensor, seed: int) -> tuple[Bound, ...]:
     row_scores(model, test[:20], draws=1, seed=seed)
     one = (time.perf_counter() - began) / max(min(len(test), 20), 1)
     found, rows = [], min(len(test), MOST, max(LEAST, int(SECONDS / (one * sum(BOUNDS)))))
-    for draws in BOUNDS:
+    for draws in (draws for draws in BOUNDS if draws == 1 or draws * rows * one < PATIENCE):
         mean = mean_score(row_scores(model, test[:rows], draws=draws, seed=split(seed, "bound")))
         if mean.value is not None:
             found.append(Bound(draws, rows, mean.value, mean.std_error))
@@ -146,13 +147,12 @@ def _odd(each: Scored, test: Tensor, album: Album) -> Sheet | None:
     )
 
 
-def _told_apart(model: Model, test: Tensor, training: Tensor, space: Image, seed: int) -> TwoSample | None:
+def _told_apart(drawn: Tensor, test: Tensor, training: Tensor, seed: int) -> TwoSample | None:
     """A classifier on the directions in which training pictures vary most."""
     some = training[:2_000].double().flatten(1)
     middle = some.mean(0)
     directions = torch.linalg.svd(some - middle, full_matrices=False)[2][:DIRECTIONS]  # [k, D]
-    drawn = model.draw(min(len(test), 1_000), seed=split(seed, "told apart"))
-    real, samples = ((x.double().flatten(1) - middle) @ directions.T for x in (test[:1_000], drawn))
+    real, samples = ((x.double().flatten(1) - middle) @ directions.T for x in (test[: len(drawn)], drawn))
     return c2st(real.numpy(), samples.numpy(), seed=split(seed, "c2st"))
 
 
