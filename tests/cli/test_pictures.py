@@ -9,6 +9,7 @@ import pytest
 from PIL import Image as Pillow
 
 from pofx.cli.main import main
+from pofx.runs.alone import alone
 from pofx.runs.layout import RunFolder
 
 SIZE = 8
@@ -225,3 +226,73 @@ def test_options_of_tables_and_of_pictures_are_not_mixed(home, tmp_path, capsys)
     )
     write(tmp_path / "large", np.zeros((12, 9, 9), np.uint8))
     assert "--resize" in refuse(capsys, "score", str(home / "run"), str(tmp_path / "large"))
+
+
+# What a hostile user found -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("grey_level", [0, 77])
+def test_pictures_that_are_all_the_same_are_modelled(tmp_path, capsys, grey_level):
+    write(tmp_path / "d", np.full((30, SIZE, SIZE), grey_level, np.uint8))
+    answer = ask(capsys, "fit", str(tmp_path / "d"), "--models", "independent,autoencoder", "--time", "2",
+                 "--out", str(tmp_path / "r"))  # fmt: skip
+    assert not answer["failed"] and answer["models"][0]["bits_per_dim"] < 0.01
+    words = ["sample", str(tmp_path / "r"), "--model", "autoencoder", "-n", "3", "-o", str(tmp_path / "s.npz")]
+    assert main(words) == 0
+    with np.load(tmp_path / "s.npz") as file:
+        assert np.abs(file["x"].astype(int) - grey_level).max() <= 1
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "-1"])
+def test_a_time_that_is_none_is_refused(home, tmp_path, capsys, seconds):
+    line = refuse(capsys, "fit", str(home / "strokes"), "--time", seconds, "--out", str(tmp_path / "r"))
+    assert "time" in line and not (tmp_path / "r").exists()
+
+
+def test_a_run_folder_that_cannot_be_made_is_refused_before_the_fit(home, capsys):
+    line = refuse(capsys, "fit", str(home / "strokes"), "--models", "independent", "--out", "/dev/fd/run")
+    assert "/dev/fd/run" in line
+
+
+def test_two_fits_do_not_work_on_one_run(home, tmp_path, capsys):
+    words = ["fit", str(home / "strokes"), "--models", "independent", "--out", str(tmp_path / "r")]
+    with alone(tmp_path / ".r.unfinished", "r"):
+        assert "another pofx fit" in refuse(capsys, *words)
+    assert not any(tmp_path.iterdir())
+    assert main(words) == 0
+
+
+def test_a_fit_that_fails_leaves_nothing(home, tmp_path, capsys):
+    refuse(capsys, "fit", str(home / "strokes"), "--models", "mixture", "--out", str(tmp_path / "r"))
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("verb", ["compare", "watch"])
+def test_pictures_are_not_compared_as_tables(home, tmp_path, capsys, monkeypatch, verb):
+    monkeypatch.chdir(tmp_path)
+    pl.DataFrame({"x": range(60)}).write_csv("t.csv")
+    for pair in ((home / "strokes", "t.csv"), ("t.csv", home / "strokes"), (home / "run", "t.csv")):
+        assert "only tables" in refuse(capsys, verb, *map(str, pair))
+    assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
+
+
+def test_refusals_speak_of_pictures_and_of_options(home, tmp_path, capsys):
+    write(tmp_path / "few", strokes(1)[0])
+    line = refuse(capsys, "fit", str(tmp_path / "few"), "--out", str(tmp_path / "r"))
+    assert "got 1 picture;" in line and "row" not in line
+    folder = tmp_path / "alpha"
+    folder.mkdir()
+    Pillow.fromarray(np.full((SIZE, SIZE, 4), 100, np.uint8)).save(folder / "a.png")
+    line = refuse(capsys, "fit", str(folder), "--out", str(tmp_path / "r"))
+    assert "--background black" in line and str(folder / "a.png") in line
+    line = refuse(capsys, "score", str(home / "run"), str(home / "strokes"), "--model", "vae", "--draws", "0")
+    assert "--draws 0" in line
+    assert "--" not in refuse(capsys, "sample", str(home / "run"), "-n", "abc").split("invalid")[0].replace("--n", "")
+
+
+def test_of_photographs_few_are_drawn_at_once():
+    from pofx.evaluate.surprise import VALUES, how_many
+
+    assert how_many(500, 28 * 28) == 500
+    assert how_many(500, 3 * 500 * 700) * 3 * 500 * 700 <= VALUES
+    assert how_many(500, 1 << 30) == 16 and how_many(3, 1 << 30) == 3

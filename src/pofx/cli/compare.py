@@ -33,11 +33,14 @@ class Options:
 
 def run(options: Options, console: Console) -> dict[str, Any]:
     """The record of the comparison, and where its report is."""
+    from pofx.cli.loading import refuse_pictures
     from pofx.evaluate.comparison import compare
     from pofx.report.comparison import write_comparison
     from pofx.runs.layout import ComparisonFolder
     from pofx.runs.plain import to_json
 
+    for path in (options.a, options.b):
+        refuse_pictures(path)
     folder = ComparisonFolder(options.out or Path("runs") / f"{_stem(options.a)}-vs-{_stem(options.b)}")
     folder.make()
     command = f"pofx compare {options.a} {options.b} --alpha {options.alpha:g} --permutations {options.permutations}"

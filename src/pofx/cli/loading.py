@@ -77,6 +77,21 @@ def read_pictures(
     return pl.DataFrame({"picture": names}), data.values
 
 
+def refuse_pictures(path: Path) -> None:
+    """For verbs that compare rows of columns: says so of pictures, and of runs on them."""
+    from pofx.data.images.sniff import is_images
+
+    of_pictures = RunFolder(path).read().outcome == "picture" if (path / "run.json").exists() else is_images(path)
+    if of_pictures:
+        raise SpaceError(
+            "only tables can be compared",
+            got="pictures",
+            expected="rows of columns",
+            remedy="of pictures, pofx score RUN FOLDER says how probable each is",
+            where=str(path),
+        )
+
+
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
     """Errors inside are told with the file's name before the row and column, unless they name another file already."""
@@ -85,5 +100,6 @@ def naming(path: Path) -> Iterator[None]:
     except PofxError as error:
         concerns_rows = not error.where or error.where.startswith(("row ", "column "))
         where = (f"{path}, {error.where}" if error.where else str(path)) if concerns_rows else error.where
+        where = str(path / where) if (path / where).is_file() else where  # a picture of a folder
         remedy = as_options(error.remedy)
         raise type(error)(error.what, got=error.got, expected=error.expected, remedy=remedy, where=where) from None

@@ -87,10 +87,13 @@ def _options(verb: str, kind: type, words: list[str]) -> Any:
         raise PofxError(_plain(said.getvalue()), remedy=f"see pofx {verb} --help") from None
 
 
+UNTOLD = ("For full helptext", "Perhaps", "Parsing error", "Value error", "Argument helptext")
+
+
 def _plain(boxed: str) -> str:
     """The first words of a boxed message, on one line."""
-    lines = [re.sub(r"[─━│╭╮╰╯]+", " ", line).strip() for line in boxed.splitlines()]
-    kept = [line for line in lines if line and not line.startswith(("For full helptext", "Perhaps", "Parsing error"))]
+    lines = [re.sub(r"[─━│╭╮╰╯]+|-{4,}", " ", line).strip() for line in boxed.splitlines()]
+    kept = [line for line in lines if line and not line.startswith(UNTOLD)]
     return " ".join(" ".join(kept[:3]).split()) or "the command line is not understood"
 
 

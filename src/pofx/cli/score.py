@@ -55,14 +55,14 @@ def run(options: Options, console: Console) -> dict[str, Any]:
     if model.likelihood is Likelihood.NONE:
         raise LikelihoodError(f"{name} has no probability", remedy="name another of the run's models: --model")
     row = next(row for row in record.models if row.name == name)
-    draws = None if model.likelihood is Likelihood.EXACT else options.draws or row.draws or 1
+    draws = None if model.likelihood is Likelihood.EXACT else row.draws or 1 if options.draws is None else options.draws
     if draws is not None and draws < 1:
         raise LikelihoodError("a bound needs at least one draw", got=f"--draws {draws}", expected="1 or more")
     with naming(options.file):
         frame, x = _read(options, record, model, console)
         scores = row_scores(model, x, draws=draws or 1, seed=record.recipe.seed, recorder=console)
     if options.out is not None:
-        reference = _reference(options, record, model, name, draws)
+        reference = _reference(options, record, model, name, draws, console)
         write_table(_with_scores(record, model, frame, x, scores, reference), options.out)
     mean = mean_score(scores)
     bits = None if record.dims is None or mean.value is None else -mean.value / record.dims / math.log(2)
@@ -96,14 +96,16 @@ def _read(options: Options, record: Run, model: Model, console: Console) -> tupl
     return frame, x
 
 
-def _reference(options: Options, record: Run, model: Model, name: str, draws: int | None) -> np.ndarray:
+def _reference(
+    options: Options, record: Run, model: Model, name: str, draws: int | None, console: Console
+) -> np.ndarray:
     """Scores of the model's own samples, found in the same way as those of the rows."""
     from pofx.cli.loading import load_reference
     from pofx.evaluate.surprise import reference_scores
 
     if name == record.chosen and options.draws is None:
         return load_reference(options.run)
-    return reference_scores(model, seed=record.recipe.seed, bound_draws=draws or 1)
+    return reference_scores(model, seed=record.recipe.seed, bound_draws=draws or 1, recorder=console)
 
 
 def _with_scores(

@@ -31,10 +31,12 @@ class Options:
 
 def run(options: Options, console: Console) -> dict[str, Any]:
     """alarm, alarm_row, rows, e_value, p_value, alpha."""
-    from pofx.cli.loading import naming
+    from pofx.cli.loading import naming, refuse_pictures
     from pofx.data.tables import read
     from pofx.divergences.two_sample.watch import Watch
 
+    for path in (options.reference, options.file):
+        refuse_pictures(path)
     frame = read(options.file).frame
     watch = Watch(options.reference, alpha=options.alpha, seed=options.seed)
     console.start("watching", frame.height)

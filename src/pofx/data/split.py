@@ -38,6 +38,7 @@ def split_rows(
     groups: pl.Series | None = None,
     times: pl.Series | None = None,
     most_validation: int = 1 << 62,
+    outcome: str = "row",
 ) -> Split:
     """Split `n` rows: 64% train, 16% validation, 20% test.
 
@@ -47,13 +48,15 @@ def split_rows(
         groups: rows with the same value stay together.
         times: the latest rows are the test, the ones before them the validation.
         most_validation: validation rows at most; not by group.
+        outcome: what one row is called.
     """
     if n < FEWEST:
+        model = "KDE" if outcome == "row" else "VAE"
         raise FitError(
-            "fewer rows than can be split into train, validation and test",
-            got=f"{n} rows",
+            f"fewer {outcome}s than can be split into train, validation and test",
+            got=f"{n} {outcome}{'s' * (n != 1)}",
             expected=f"at least {FEWEST}",
-            remedy="collect more rows, or fit one model to all of them from Python: pofx.KDE().fit(x)",
+            remedy=f"collect more {outcome}s, or fit one model to all of them from Python: pofx.{model}().fit(x)",
         )
     if times is not None:
         return _cut(torch.tensor(times.arg_sort(nulls_last=False).to_numpy().astype("int64")), most_validation)
@@ -71,7 +74,7 @@ def split_pictures(n: int, tests: int, *, seed: int) -> Split:
         seed: of the split.
     """
     if tests == 0:
-        return split_rows(n, seed=seed, most_validation=MOST_PICTURES)
+        return split_rows(n, seed=seed, most_validation=MOST_PICTURES, outcome="picture")
     if n < 2:
         raise FitError("a picture to train on and one to choose by are the least", got=f"{n} pictures")
     order = torch.randperm(n, generator=generator(seed))

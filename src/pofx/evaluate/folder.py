@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import platform
 import shlex
 import shutil
+import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -26,6 +26,7 @@ from pofx.evaluate.pictures.evidence import Looked, look
 from pofx.evaluate.prepare import Prepared
 from pofx.evaluate.settings import Settings
 from pofx.evaluate.shelf import Shelf
+from pofx.runs.alone import alone
 from pofx.runs.files import write_bytes
 from pofx.runs.layout import RunFolder
 from pofx.runs.records import ColumnRow, Recipe, Rows, Run, Source
@@ -46,8 +47,22 @@ def fit_to_folder(
         recorder: told of progress.
     """
     check_writable(out)
+    unfinished = out.with_name(f".{out.name}.unfinished")
+    with alone(unfinished, str(out)):
+        return _fit(path, prepared, notes, out, settings, unfinished, recorder)
+
+
+def _fit(
+    path: Path,
+    prepared: Prepared,
+    notes: Sequence[str],
+    out: Path,
+    settings: Settings,
+    unfinished: Path,
+    recorder: Recorder,
+) -> Run:
     fingerprint = _fingerprint(prepared)
-    shelf = Shelf(out.with_name(f".{out.name}.unfinished"), f"{fingerprint} {settings} {versions()}")
+    shelf = Shelf(unfinished, f"{fingerprint} {settings} {versions()}")
     experiment = run_experiment(prepared, settings, shelf=shelf, recorder=recorder)
     scored = score_contenders(experiment, recorder)
     looked = _look(experiment, scored, settings, recorder)
@@ -108,8 +123,15 @@ def check_writable(out: Path) -> None:
         out.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ReadError("the run folder cannot be made", got=str(error), where=str(out)) from None
-    if not os.access(out.parent, os.W_OK):
-        raise ReadError("the run folder cannot be written", remedy="choose another --out", where=str(out))
+    try:  # permissions do not tell all
+        tempfile.TemporaryDirectory(prefix=f".{out.name[:80]}.", dir=out.parent).cleanup()
+    except OSError as error:
+        raise ReadError(
+            "the run folder cannot be written",
+            got=error.strerror or str(error),
+            remedy="choose another --out",
+            where=str(out),
+        ) from None
 
 
 def _write(out: Path, run: Run, looked: Looked, experiment: Experiment) -> None:

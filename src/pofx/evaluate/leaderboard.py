@@ -23,6 +23,7 @@ from pofx.training.recorder import SILENT, Part, Recorder
 DRAWS = (64, 16, 4, 1)  # of a bound, the most that take no longer than
 SECONDS = 20.0
 TRIED = 200  # rows by which the time is told
+OWN = 500  # as many samples of the chosen model's are scored in the same way
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +65,7 @@ def _draws(each: Contender, test: Data) -> int:
     some = test.values[:TRIED]
     began = time.perf_counter()
     row_scores(each.model, some, draws=1, seed=0)
-    one = (time.perf_counter() - began) * len(test) / max(len(some), 1)
+    one = (time.perf_counter() - began) * max(len(test), OWN) / max(len(some), 1)
     return next((draws for draws in DRAWS if draws * one <= SECONDS), 1)
 
 

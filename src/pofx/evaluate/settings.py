@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
 from pofx.data.images.form import Form
+from pofx.errors import PofxError
 
 Binarise = Literal["no", "dynamic", "threshold"]
 
@@ -27,6 +29,10 @@ class Settings:
     """Of pictures: the one form that they are brought to."""
     binarise: Binarise = "no"
     """Of pictures: black and white by chance, drawn anew for each training step (`dynamic`), or by `threshold`."""
+
+    def __post_init__(self) -> None:
+        if self.seconds is not None and not 0 <= self.seconds < math.inf:
+            raise PofxError("this is no time to fit in", got=f"{self.seconds:g} seconds", expected="0 seconds or more")
 
     def words(self) -> list[str]:
         """The options of the command line that say the same."""

@@ -6,6 +6,8 @@ over rows from the model itself. It does not detect every outlier: a row can be 
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from pofx.core.contract import Model
@@ -15,6 +17,13 @@ from pofx.spaces.table import Table
 from pofx.training.recorder import SILENT, Recorder
 
 DRAWS, DRAWS_OF_PICTURES = 10_000, 500
+VALUES = 1 << 25  # pixels of all pictures that are drawn at once: 256 MiB
+LEAST = 16
+
+
+def how_many(pictures: int, dims: int) -> int:
+    """As many of so many pictures, of `dims` values each, as are kept in memory; of photographs few."""
+    return min(pictures, max(LEAST, VALUES // dims))
 
 
 def reference_scores(
@@ -25,11 +34,13 @@ def reference_scores(
     Args:
         model: with a likelihood.
         seed: of the samples.
-        draws: how many; 10,000 rows or 500 pictures when None.
+        draws: how many; 10,000 rows or 500 pictures when None, fewer of large pictures.
         bound_draws: importance samples of each bound.
         recorder: told of progress.
     """
-    many = draws or (DRAWS if isinstance(model.space, Table) else DRAWS_OF_PICTURES)
+    many = draws or (
+        how_many(DRAWS_OF_PICTURES, math.prod(model.space.event_shape)) if not isinstance(model.space, Table) else DRAWS
+    )
     samples = model.draw(many, seed=split(seed, "surprise"))
     return np.sort(row_scores(model, samples, draws=bound_draws, seed=seed, recorder=recorder))
 

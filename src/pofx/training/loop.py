@@ -50,7 +50,7 @@ def minimise(
     note: Callable[[float], str] | None = None,
     checkpoint: Path | None = None,
     history: Path | None = None,
-    checkpoint_seconds: float = 60.0,
+    checkpoint_seconds: float = 15.0,
 ) -> History:
     """Trains `module` to a small `loss` over the rows of `values`; it ends in eval mode, with the weights to be used.
 

@@ -67,7 +67,7 @@ def without_alpha(
             "these pictures are transparent in places",
             got=f"{100 * float((alpha < top).mean()):.3g}% of the pixels",
             expected="opaque pictures",
-            remedy="background='white' or 'black' puts a colour behind",
+            remedy="background='white' or background='black' puts a colour behind",
             where=where,
         )
     notes.append(f"transparent pictures are laid on {background}")

@@ -181,7 +181,7 @@ def _opaque(image: Any, name: str, form: Form, remarks: Remarks) -> Any:
             "this picture is transparent in places",
             got=f"{100 * float((alpha < 255).mean()):.3g}% of the pixels",
             expected="opaque pictures",
-            remedy="background='white' or 'black' puts a colour behind",
+            remedy="background='white' or background='black' puts a colour behind",
             where=name,
         )
     remarks.add(f"transparent in places: laid on {form.background}", name)

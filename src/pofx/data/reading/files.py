@@ -130,7 +130,7 @@ def _plain(path: Path, where: str) -> Source:
 
 def _inside(folder: Path) -> str:
     tables = sorted(file.name for file in folder.iterdir() if file.suffix.lower() in {*KINDS, *PACKED})
-    return f"name one of its files, e.g. {folder / tables[0]}" if tables else "name a table"
+    return f"name one of its files, e.g. {folder / tables[0]}" if tables else "name a table, or a folder with pictures"
 
 
 def _unreadable(path: Path, where: str, error: OSError) -> ReadError:

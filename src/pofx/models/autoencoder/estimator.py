@@ -167,9 +167,11 @@ def _centre(model: AutoencoderModel, rows: Tensor) -> Tensor:
 def _density(
     estimator: Estimator, model: AutoencoderModel, parts: Parts, deadline: Deadline, seed: int, recorder: Recorder
 ) -> Model:
-    """A model of the training rows' codes."""
+    """A model of the training rows' codes: real numbers, also where few different ones or only one occurs."""
+    codes = model.encode(parts.rows)
+    names = tuple(f"code {k + 1}" for k in range(codes.shape[1]))
     return estimator.fit(
-        model.encode(parts.rows),
+        codes, space=Table(names, (Real(),) * len(names), "torch"),
         weights=parts.weights if "weights" in estimator.capabilities else None,
         plan=deadline.rest().within("density"), seed=split(seed, "density"), recorder=recorder,
     )  # fmt: skip
