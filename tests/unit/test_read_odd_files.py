@@ -40,7 +40,7 @@ def test_a_missing_file_and_its_nearest_name(tmp_path: Path) -> None:
 
 
 def test_a_folder(tmp_path: Path) -> None:
-    assert refused(tmp_path) == ": this is a folder; expected a file; remedy: name a table"
+    assert refused(tmp_path) == ": this is a folder; expected a file; remedy: name a table, or a folder with pictures"
     (tmp_path / "a.csv").write_text("a\n1\n")
     assert f"name one of its files, e.g. {tmp_path / 'a.csv'}" in refused(tmp_path)
 
