@@ -34,7 +34,7 @@ def columns_of(name: str, array: np.ndarray, where: str = "") -> list[pl.Series]
             "an array with these dimensions is not a table",
             got=f"shape {array.shape}" + (f" in {name!r}" if name else ""),
             expected="one or two dimensions [n, d]",
-            remedy="reshape it to [n, d]" if array.ndim else "",
+            remedy="reshape it to [n, d]; pictures: pofx.read_images(file)" if array.ndim else "",
             where=where,
         )
     if array.ndim == 1:
