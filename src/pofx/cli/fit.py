@@ -96,8 +96,7 @@ def _prepared(options: Options, settings: Any, console: Console) -> tuple[Any, t
 
     load_pillow()  # the report draws pictures: say so now, not after the fits
     train, test = read_with_test(options.file, settings.form, recorder=console)
-    notes = train.notes if test is None else tuple(note for note in train.notes if "only the training part" not in note)
-    return prepare_pictures(train, test, settings), notes
+    return prepare_pictures(train, test, settings), train.notes
 
 
 def _override(text: str) -> tuple[str, str]:

@@ -21,7 +21,7 @@ VALUES = 1 << 25  # pixels of all pictures that are drawn at once: 256 MiB
 LEAST = 16
 
 
-def how_many(pictures: int, dims: int) -> int:
+def affordable(pictures: int, dims: int) -> int:
     """As many of so many pictures, of `dims` values each, as are kept in memory; of photographs few."""
     return min(pictures, max(LEAST, VALUES // dims))
 
@@ -39,7 +39,9 @@ def reference_scores(
         recorder: told of progress.
     """
     many = draws or (
-        how_many(DRAWS_OF_PICTURES, math.prod(model.space.event_shape)) if not isinstance(model.space, Table) else DRAWS
+        affordable(DRAWS_OF_PICTURES, math.prod(model.space.event_shape))
+        if not isinstance(model.space, Table)
+        else DRAWS
     )
     samples = model.draw(many, seed=split(seed, "surprise"))
     return np.sort(row_scores(model, samples, draws=bound_draws, seed=seed, recorder=recorder))

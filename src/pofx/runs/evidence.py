@@ -81,7 +81,11 @@ class TwoSample:
 
 @dataclass(frozen=True)
 class Curve:
-    """How a model was trained by gradients, on the rows it was chosen by. Losses are nats a row, smaller is better."""
+    """How a model was trained by gradients, on the rows it was chosen by; smaller is better.
+
+    Losses are what training made small: nats a picture; of tables nats a row of the columns as the model sees them,
+    which differ from the score by a constant; of an autoencoder the squared error of standardised values.
+    """
 
     model: str
     steps: tuple[int, ...]

@@ -52,7 +52,12 @@ def of_part(names: Sequence[str], wanted: Part | None, notes: Notes, where: str)
             where=where,
         )
     notes.parts = frozenset(found)
-    others = sorted(found - {wanted or "train"})
-    if others and wanted is None:
-        notes.append(f"only the training part is read; {' and '.join(others)} left out (part='{others[0]}' reads it)")
     return kept
+
+
+def left_out(parts: frozenset[Part]) -> list[str]:
+    """A note on the parts beside the training part, where only that is read; none where nothing lies beside it."""
+    others = sorted(parts - {"train"})
+    if not others:
+        return []
+    return [f"only the training part is read; {' and '.join(others)} left out (part='{others[0]}' reads it)"]

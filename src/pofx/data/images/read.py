@@ -25,7 +25,7 @@ from pofx.data.images.form import Background, Channels, Form, Part
 from pofx.data.images.idx import read_idx, read_idx_folder
 from pofx.data.images.labels import conditions
 from pofx.data.images.parquet import read_parquet
-from pofx.data.images.parts import Notes
+from pofx.data.images.parts import Notes, left_out
 from pofx.data.images.pixels import Pixels
 from pofx.data.images.sniff import Kind, idx_files, kind_of, meant_for, parquet_files, pictures, sets_inside
 from pofx.data.reading.files import open_source
@@ -109,13 +109,23 @@ def read_with_test(
     path: str | Path, form: Form, *, recorder: Recorder = SILENT
 ) -> tuple[ReadImages, ReadImages | None]:
     """Training pictures and, where a test part lies beside them, that."""
-    train = read_form(path, form, recorder=recorder)
-    beside = form.part is None and {"train", "test"} <= train.parts
-    return train, read_form(path, replace(form, part="test"), recorder=recorder) if beside else None
+    train = _read(path, form, recorder)
+    if form.part is not None or not {"train", "test"} <= train.parts:
+        return _told(train, form), None
+    return train, _read(path, replace(form, part="test"), recorder)
 
 
 def read_form(path: str | Path, form: Form, *, recorder: Recorder = SILENT) -> ReadImages:
     """Like `read`, with what is asked of it in one piece."""
+    return _told(_read(path, form, recorder), form)
+
+
+def _told(read: ReadImages, form: Form) -> ReadImages:
+    """With a note on the parts that were left out without being asked to."""
+    return replace(read, notes=(*read.notes, *left_out(read.parts))) if form.part is None else read
+
+
+def _read(path: str | Path, form: Form, recorder: Recorder) -> ReadImages:
     where, notes = str(path), Notes()
     found = _reader(Path(path).expanduser(), where)(Path(path).expanduser(), form, notes, where, recorder)
     given, given_space = (None, None) if found.labels is None else conditions(found.labels, notes)

@@ -21,7 +21,7 @@ from pofx.evaluate.pictures.album import Album
 from pofx.evaluate.pictures.latent import codes_of, map_of, plane_of, reconstructions, use, walk
 from pofx.evaluate.pictures.neighbours import memory_of, nearest
 from pofx.evaluate.scores import mean_score, row_scores
-from pofx.evaluate.surprise import how_many, surprise
+from pofx.evaluate.surprise import affordable, surprise
 from pofx.evaluate.two_sample import c2st
 from pofx.likelihood import Likelihood
 from pofx.rng import generator, split
@@ -61,7 +61,7 @@ def look(experiment: Experiment, scored: list[Scored], *, seed: int, recorder: R
     for each in scored:
         name, model = each.contender.name, each.contender.model
         recorder.start(f"drawing from {name}", None)
-        drawn[name] = model.draw(how_many(COMPARED, space.dims), seed=split(seed, "looked at"))
+        drawn[name] = model.draw(affordable(COMPARED, space.dims), seed=split(seed, "looked at"))
         recorder.start(f"looking at {name}", None)
         odd = _odd(each, experiment.test.values, album)
         found.append(replace(_look_at(each, drawn[name], test, training, album, seed), odd=odd))
@@ -106,7 +106,7 @@ def _with_codes(shown: PictureEvidence, model: Model, test: Data, album: Album, 
     codes = codes_of(model)
     if codes is None:
         return shown
-    pictures = test.values[: how_many(1_000, album.space.dims)]
+    pictures = test.values[: affordable(1_000, album.space.dims)]
     found = codes.encode(pictures.double())
     plane = plane_of(found)
     sheet, error = reconstructions(codes, pictures.double(), album, f"{shown.model}-reconstructions")
@@ -149,7 +149,7 @@ def _odd(each: Scored, test: Tensor, album: Album) -> Sheet | None:
 
 def _told_apart(drawn: Tensor, test: Tensor, training: Tensor, seed: int) -> TwoSample | None:
     """A classifier on the directions in which training pictures vary most."""
-    some = training[: how_many(2_000, math.prod(training.shape[1:]))].double().flatten(1)
+    some = training[: affordable(2_000, math.prod(training.shape[1:]))].double().flatten(1)
     middle = some.mean(0)
     directions = torch.linalg.svd(some - middle, full_matrices=False)[2][:DIRECTIONS]  # [k, D]
     real, samples = ((x.double().flatten(1) - middle) @ directions.T for x in (test[: len(drawn)], drawn))

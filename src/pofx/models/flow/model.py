@@ -107,7 +107,12 @@ class FlowModel(Density):
         return score if self.others is None else score + self.others._log_prob(x[:, self._other], None)
 
     def _sample(self, n: int, generator: torch.Generator, given: Tensor | None) -> Tensor:
+        return self._drawn(n, generator, given)[0]
+
+    def _drawn(self, n: int, generator: torch.Generator, given: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Rows, and the log-density of their real columns under the one flow that made each, `[n]`."""
         x = torch.zeros(n, len(self._table().names), dtype=torch.float64)
+        own = torch.zeros(n, dtype=torch.float64)
         if self.others is not None:
             x[:, self._other] = self.others._sample(n, generator, None)
         there = torch.stack([x[:, gate] == 0 if gate >= 0 else x[:, 0] == x[:, 0] for gate in self.gates], 1)
@@ -117,25 +122,27 @@ class FlowModel(Density):
         context = self._context(x, given)
         for k in range(self.members):
             for rows in (whose == k).nonzero()[:, 0].split(BLOCK):
-                made = self.nets[k].from_noise(z[rows], there[rows][:, self._real], context[rows])[0]
+                made, own[rows] = self.nets[k].from_noise(z[rows], there[rows][:, self._real], context[rows])
                 x[rows[:, None], torch.tensor(self._real)] = made
-        return x
+        return x, own
 
     def sample_and_log_prob(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """`n` rows of the model's own space and their log-probability."""
-        x = self._sample(n, generator, None)
-        return x, self._log_prob(x, None)
+        """`n` rows of the model's own space and their log-probability; one pass where one flow is the whole."""
+        x, own = self._drawn(n, generator, None)
+        if self.members > 1:
+            return x, self._log_prob(x, None)
+        return x, own if self.others is None else own + self.others._log_prob(x[:, self._other], None)
 
-    def to_noise(self, x: Tensor, member: int = 0) -> Tensor:
+    def to_noise(self, x: Tensor, given: Tensor | None = None, member: int = 0) -> Tensor:
         """The standard normal numbers behind rows of the model's own space, by one flow, `[n, d] -> [n, r]`."""
         with torch.no_grad():
-            return self.nets[member].to_noise(x[:, self._real], x[:, self._other])
+            return self.nets[member].to_noise(x[:, self._real], self._context(x, given))
 
-    def from_noise(self, z: Tensor, like: Tensor, member: int = 0) -> Tensor:
+    def from_noise(self, z: Tensor, like: Tensor, given: Tensor | None = None, member: int = 0) -> Tensor:
         """The real columns that noise `[n, r]` makes beside the other columns, and gaps, of rows `like` `[n, d]`."""
         with torch.no_grad():
-            net = self.nets[member]
-            return net.from_noise(z, ~torch.isnan(like[:, self._real]), like[:, self._other])[0]
+            there = ~torch.isnan(like[:, self._real])
+            return self.nets[member].from_noise(z, there, self._context(like, given))[0]
 
 
 def places(space: Table) -> tuple[list[int], list[int]]:
