@@ -291,8 +291,8 @@ def test_refusals_speak_of_pictures_and_of_options(home, tmp_path, capsys):
 
 
 def test_of_photographs_few_are_drawn_at_once():
-    from pofx.evaluate.surprise import VALUES, how_many
+    from pofx.evaluate.surprise import VALUES, affordable
 
-    assert how_many(500, 28 * 28) == 500
-    assert how_many(500, 3 * 500 * 700) * 3 * 500 * 700 <= VALUES
-    assert how_many(500, 1 << 30) == 16 and how_many(3, 1 << 30) == 3
+    assert affordable(500, 28 * 28) == 500
+    assert affordable(500, 3 * 500 * 700) * 3 * 500 * 700 <= VALUES
+    assert affordable(500, 1 << 30) == 16 and affordable(3, 1 << 30) == 3
