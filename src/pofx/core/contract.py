@@ -27,11 +27,13 @@ from torch import Tensor, nn
 
 from pofx.core.batching import in_blocks
 from pofx.core.named import Named
+from pofx.core.warp import LAW, Warp
 from pofx.data.frames import as_rows
 from pofx.errors import LikelihoodError, SpaceError
 from pofx.likelihood import Likelihood
 from pofx.rng import generator as new_generator
 from pofx.spaces.base import Space
+from pofx.spaces.sequence import Sequence as Sequences
 from pofx.spaces.table import Table
 
 Capability = str
@@ -48,6 +50,8 @@ CAPABILITIES: dict[Capability, str] = {
     "merge": "two fits of parts of the data make the fit of the whole",
     "streaming": "rows may come in batches",
     "left_out": "stores training rows, and scores each without itself",
+    "parts": "log p of each value given those before it, in the model's order",
+    "complete": "draws the rest of an outcome given its beginning",
 }
 
 
@@ -140,6 +144,42 @@ class Model(nn.Module, ABC):
         return self._log_prob_left_out().detach().cpu().numpy()
 
     @final
+    def log_prob_parts(self, x: Any, *, given: Any = None) -> Any:
+        """What each value adds to `log_prob` given those before it, nats, float64 `[n, *event]`.
+
+        The chain rule: the parts of a row add up to its `log_prob`. Of a model with a bound, to its bound.
+        Where a short row is filled up they are 0. Rows outside the support are refused.
+        """
+        self._require("parts")
+        rows = self._read(x)
+        conditions = self._read_given(given, len(rows))
+        inside = self.space.contains(rows.detach())
+        if not bool(inside.all()):
+            row = int((~inside).nonzero()[0, 0])
+            raise SpaceError("this is no outcome", expected=self.space.describe(), where=f"row {row + 1}")
+        with torch.no_grad():
+            parts = self._log_prob_parts(rows, conditions)
+        return _like(x, parts)
+
+    @final
+    def complete(self, begun: Any, *, seed: int, length: int | None = None, given: Any = None, warp: Warp = LAW) -> Any:
+        """Outcomes that begin like `begun`, drawn from the model: one a row.
+
+        Args:
+            begun: the first values of each outcome: strings, waves, or pictures of which the first so many values in
+                reading order are known and the others NaN.
+            seed: the same seed gives the same outcomes.
+            length: of an outcome that has no end of its own, all of it; the space's when None.
+            given: one condition a row, for a conditional model.
+            warp: another law than the model's; scores are always those of the model.
+        """
+        self._require("complete")
+        rows = self.space.read_begun(_rows(self.space, begun)).to(self._device())
+        conditions = self._read_given(given, len(rows))
+        with torch.no_grad():
+            return self.space.show(self._complete(rows, length, new_generator(seed), conditions, warp))
+
+    @final
     def marginal(self, columns: Sequence[str]) -> Model:
         """The distribution of some columns, exactly; raises where the model cannot."""
         self._require("marginal")
@@ -196,6 +236,16 @@ class Model(nn.Module, ABC):
     def _log_weight(self, x: Tensor, given: Tensor | None, generator: torch.Generator) -> Tensor:
         raise self._cannot("log_prob_bound")
 
+    def _log_prob_parts(self, x: Tensor, given: Tensor | None) -> Tensor:
+        """`[n, *event]`; in blocks of bounded memory."""
+        raise self._cannot("parts")
+
+    def _complete(
+        self, begun: Tensor, length: int | None, generator: torch.Generator, given: Tensor | None, warp: Warp
+    ) -> Tensor:
+        """`begun` as the space's `read_begun` gives it; outcomes in tensor form."""
+        raise self._cannot("complete")
+
     def _log_prob_left_out(self) -> Tensor:
         raise self._cannot("left_out")
 
@@ -236,9 +286,9 @@ class Model(nn.Module, ABC):
         return tensors[0].device if tensors else torch.device("cpu")
 
     def _read(self, values: Any) -> Tensor:
-        if not hasattr(values, "columns") and np.ndim(values) == 0:
+        if not hasattr(values, "columns") and not isinstance(values, str) and np.ndim(values) == 0:
             raise SpaceError("one bare number is not a set of rows", got=repr(values), expected="an array, e.g. [x]")
-        x = self.space.read(as_rows(values))
+        x = self.space.read(_rows(self.space, values))
         self.space.check(x.detach())
         return x.to(self._device())
 
@@ -294,6 +344,11 @@ class Sampler(Model):
     """No likelihood: implement `_sample` only."""
 
     likelihood = Likelihood.NONE
+
+
+def _rows(space: Space, values: Any) -> Any:
+    """What a space reads; sequences take lists as they are."""
+    return values if isinstance(space, Sequences) else as_rows(values)
 
 
 def _refuse_nan(scores: Tensor, inside: Tensor, who: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from pofx.errors import FitError
 from pofx.spaces.base import Space
+from pofx.spaces.sequence import filled
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,7 +19,8 @@ class Data:
 
     Args:
         space: what one row is.
-        values: float64 `[n, *space.event_shape]`; images may come in their compact form, whole numbers of few bits.
+        values: float64 `[n, *space.event_shape]`; images may come in their compact form, whole numbers of few bits;
+            sequences are whole numbers of any type.
         weights: non-negative, `[n]`, or None for equal ones. Whole numbers are repetitions; of others only the ratios
             matter, and they count for Kish's effective number of rows.
         given: conditions `[n, ...]` in `given_space`, or None.
@@ -25,6 +28,8 @@ class Data:
         origin: where the rows came from, for people.
         drawn_from: what `values` were drawn from at random, row by row, such as the grey levels of binarised pictures;
             whoever trains on many passes may draw anew at each (`data.images.binarise`).
+        ends: of rows of different lengths, which then stand one after the other in `values`, without filling, `[total]`
+            of any integer type: where each ends, int64 `[n]`, rising. `block` gives them in the space's tensor form.
     """
 
     space: Space
@@ -34,29 +39,56 @@ class Data:
     given_space: Space | None = None
     origin: str = ""
     drawn_from: Data | None = None
+    ends: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.weights is not None:
             _check_weights(self.weights, len(self.values))
 
     def __len__(self) -> int:
-        return len(self.values)
+        return len(self.values) if self.ends is None else len(self.ends)
 
     def rows(self, index: Tensor) -> Data:
         """Some rows, with their weights and conditions."""
+        values, ends = (self.values[index], None) if self.ends is None else _gathered(self.values, self.ends, index)
         return replace(
             self,
-            values=self.values[index],
+            values=values,
+            ends=ends,
             weights=None if self.weights is None else self.weights[index],
             given=None if self.given is None else self.given[index],
             drawn_from=None if self.drawn_from is None else self.drawn_from.rows(index),
         )
+
+    @property
+    def lengths(self) -> Tensor:
+        """Values of each row, int64 `[n]`."""
+        if self.ends is None:
+            return torch.full((len(self),), math.prod(self.values.shape[1:]), dtype=torch.int64)
+        return torch.diff(self.ends, prepend=self.ends.new_zeros(1))
+
+    def block(self, start: int, stop: int) -> Tensor:
+        """Some rows on end in the space's tensor form, `[stop - start, *event_shape]`."""
+        if self.ends is None:
+            return self.values[start:stop]
+        starts = torch.cat([self.ends.new_zeros(1), self.ends]).tolist()
+        return filled([self.values[starts[k] : starts[k + 1]] for k in range(start, min(stop, len(self)))])
 
     def shares(self) -> Tensor:
         """Weights that sum to one, `[n]`."""
         if self.weights is None:
             return torch.full((len(self),), 1.0 / max(len(self), 1), dtype=torch.float64)
         return self.weights / self.weights.sum()
+
+
+def _gathered(values: Tensor, ends: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows of different lengths, and where each ends then."""
+    starts = torch.cat([ends.new_zeros(1), ends[:-1]])
+    long = (ends - starts)[index]
+    if len(index) and bool((torch.diff(index) == 1).all()):  # rows on end: nothing is copied
+        return values[int(starts[index[0]]) : int(ends[index[-1]])], long.cumsum(0)
+    parts = [values[start:end] for start, end in zip(starts[index].tolist(), ends[index].tolist(), strict=True)]
+    return torch.cat(parts) if parts else values[:0], long.cumsum(0)
 
 
 def _check_weights(weights: Tensor, n: int) -> None:

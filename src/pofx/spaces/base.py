@@ -42,6 +42,10 @@ class Space(ABC):
     def read(self, values: Any) -> Tensor:
         """The user's values as float64 `[n, *event_shape]`; raises `SpaceError` naming the row (rows count from 1)."""
 
+    def read_begun(self, values: Any) -> Tensor:
+        """Outcomes of which only the first values are known, in tensor form; whole ones where a space has no order."""
+        return self.read(values)
+
     @abstractmethod
     def show(self, x: Tensor) -> Any:
         """The inverse of `read`."""

@@ -75,6 +75,12 @@ class Image(Space):
             self._refuse_fractions(x)
         return x
 
+    def read_begun(self, values: Any) -> Tensor:
+        """Pictures `[n, C, H, W]` or as `read` takes them, NaN where a pixel is not known."""
+        if isinstance(values, Tensor):
+            return self._of_tensor(values)
+        return torch.from_numpy(self._arranged(np.asarray(values, dtype=np.float64)).copy())
+
     def compact(self, x: Tensor) -> Tensor:
         """The same pictures in the smallest tensor that holds them: uint8, above 8 bits int32."""
         return x.to(torch.uint8 if self.bits <= 8 else torch.int32)

@@ -1,0 +1,54 @@
+"""Outcomes of different lengths: strings, symbols, waves. In a tensor the shorter rows are filled up with `PAD`.
+
+One outcome is a row of whole numbers, of any integer type. Rows of very different lengths are kept one after the other,
+without filling (`Data.ends`); only the rows at work are filled up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as Rows
+
+import torch
+from torch import Tensor
+
+from pofx.spaces.base import Measure, Space
+
+PAD = -(1 << 30)  # outside of every space of sequences; rows in compact types are filled up when they are taken out
+
+
+class Sequence(Space):
+    """Rows of whole numbers, under counting measure. `length` is that of a drawn row, where none ends itself."""
+
+    length: int
+
+    @property
+    def measure(self) -> Measure:
+        return Measure.COUNTING
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """`(-1,)`: as long as the longest row at hand."""
+        return (-1,)
+
+    def check(self, x: Tensor) -> None:
+        """Whole numbers are never missing."""
+
+
+def lengths(x: Tensor) -> Tensor:
+    """How many values each row has, `[n, L] -> [n]`."""
+    return (x != PAD).sum(1)
+
+
+def filled(rows: Rows[Tensor]) -> Tensor:
+    """Rows as one tensor, int32 `[n, longest]`, filled up with `PAD`."""
+    longest = max((len(row) for row in rows), default=0)
+    x = torch.full((len(rows), longest), PAD, dtype=torch.int32)
+    for place, row in enumerate(rows):
+        x[place, : len(row)] = row
+    return x
+
+
+def well_filled(x: Tensor) -> Tensor:
+    """Whether what is filled up stands behind the values of each row, `[n, L] -> [n]`."""
+    there = x != PAD
+    return ~(there[:, 1:] & ~there[:, :-1]).any(1)
