@@ -286,7 +286,7 @@ class Model(nn.Module, ABC):
         return tensors[0].device if tensors else torch.device("cpu")
 
     def _read(self, values: Any) -> Tensor:
-        if not hasattr(values, "columns") and not isinstance(values, str) and np.ndim(values) == 0:
+        if not isinstance(self.space, Sequences) and not hasattr(values, "columns") and np.ndim(values) == 0:
             raise SpaceError("one bare number is not a set of rows", got=repr(values), expected="an array, e.g. [x]")
         x = self.space.read(_rows(self.space, values))
         self.space.check(x.detach())
