@@ -6,6 +6,7 @@ without filling (`Data.ends`); only the rows at work are filled up.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence as Rows
 
 import torch
@@ -29,6 +30,35 @@ class Sequence(Space):
     def event_shape(self) -> tuple[int, ...]:
         """`(-1,)`: as long as the longest row at hand."""
         return (-1,)
+
+    @property
+    def closing(self) -> int | None:
+        """The code that closes each row and stands nowhere else; None where ends are not modelled."""
+        return None
+
+    @abstractmethod
+    def allowed(self, x: Tensor) -> Tensor:
+        """Which values may stand in a row, the closing one not counted; elementwise."""
+
+    def contains(self, x: Tensor) -> Tensor:
+        there = x != PAD
+        if self.closing is None:
+            return (self.allowed(x) | ~there).all(1) & well_filled(x)
+        last = torch.zeros_like(there).scatter(1, (there.sum(1, keepdim=True) - 1).clamp(min=0), True)
+        right = torch.where(last, x == self.closing, self.allowed(x) | ~there)
+        return right.all(1) & well_filled(x) & there.any(1)
+
+    def contains_rows(self, values: Tensor, ends: Tensor) -> Tensor:
+        """Which of the rows that stand one after the other in `values` are outcomes, `[total]` and `[n]` to `[n]`."""
+        wrong = ~self.allowed(values)
+        starts = torch.cat([ends.new_zeros(1), ends[:-1]])
+        full = torch.ones_like(ends, dtype=torch.bool)
+        if self.closing is not None:
+            full = ends > starts
+            last = (ends - 1)[full]
+            wrong[last] = values[last] != self.closing
+        sums = torch.cat([ends.new_zeros(1), wrong.cumsum(0)])
+        return full & (sums[ends] == sums[starts])
 
     def check(self, x: Tensor) -> None:
         """Whole numbers are never missing."""

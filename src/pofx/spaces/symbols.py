@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pofx.errors import SpaceError
-from pofx.spaces.sequence import PAD, Sequence, filled, well_filled
+from pofx.spaces.sequence import PAD, Sequence, filled
 
 
 @dataclass(frozen=True)
@@ -51,14 +51,12 @@ class Symbols(Sequence):
         """Each sequence as an array, without its end mark."""
         return [row[(row != PAD) & (row != self.end)] for row in x.detach().cpu().numpy()]
 
-    def contains(self, x: Tensor) -> Tensor:
-        there = x != PAD
-        inside = ((x >= 0) & (x <= self.end) | ~there).all(1) & well_filled(x)
-        marks = (x == self.end).sum(1)
-        if not self.ends:
-            return inside & (marks == 0)
-        last = x.gather(1, (there.sum(1, keepdim=True) - 1).clamp(min=0))[:, 0] if x.shape[1] else marks
-        return inside & (marks == 1) & (last == self.end)
+    @property
+    def closing(self) -> int | None:
+        return self.end if self.ends else None
+
+    def allowed(self, x: Tensor) -> Tensor:
+        return (x >= 0) & (x < self.size)
 
     def describe(self) -> str:
         return f"{'sequences' if self.ends else f'passages of {self.length}'} of {self.size} symbols"

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from pofx.errors import SpaceError
-from pofx.spaces.sequence import PAD, Sequence, filled, well_filled
+from pofx.spaces.sequence import Sequence, filled
 
 END = 256  # the code of the end mark
 
@@ -52,14 +52,12 @@ class Text(Sequence):
         """Strings; bytes that are no UTF-8 as "surrogateescape" writes them."""
         return [_plain(row).decode("utf-8", "surrogateescape") for row in x.detach().cpu().numpy()]
 
-    def contains(self, x: Tensor) -> Tensor:
-        there = x != PAD
-        inside = ((x >= 0) & (x <= END) | ~there).all(1) & well_filled(x)
-        marks = (x == END).sum(1)
-        if not self.ends:
-            return inside & (marks == 0)
-        last = x.gather(1, (there.sum(1, keepdim=True) - 1).clamp(min=0))[:, 0] if x.shape[1] else marks
-        return inside & (marks == 1) & (last == END)
+    @property
+    def closing(self) -> int | None:
+        return END if self.ends else None
+
+    def allowed(self, x: Tensor) -> Tensor:
+        return (x >= 0) & (x < END)
 
     def describe(self) -> str:
         return "texts with their ends" if self.ends else f"passages of a text, of {self.length} bytes"
