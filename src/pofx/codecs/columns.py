@@ -44,6 +44,12 @@ class Columns(Codec):
             volume = volume + part_volume
         return torch.cat(z, 1) if z else x.new_zeros(len(x), 0), volume
 
+    def gathered(self, parts: Tensor, x: Tensor) -> Tensor:
+        """What target columns add to `log_prob`, `[n, k]`, by source column, log-volumes counted, `[n, d]`."""
+        pieces = torch.split(parts, self.widths, 1)
+        each = zip(self.codecs, pieces, x.unbind(1), strict=True)
+        return torch.stack([piece.sum(1) + codec.encode(column)[1] for codec, piece, column in each], 1)
+
     def decode(self, z: Tensor) -> Tensor:
         pieces = torch.split(z, self.widths, 1)
         return torch.stack([codec.decode(piece) for codec, piece in zip(self.codecs, pieces, strict=True)], 1)

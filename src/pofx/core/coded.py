@@ -8,8 +8,10 @@ from torch import Tensor
 from pofx.codecs.base import Codec, ColumnCodec
 from pofx.codecs.columns import Columns
 from pofx.codecs.scalar import Affine, Same
+from pofx.codecs.tokens.base import TokenCodec
 from pofx.core.contract import BoundedDensity, Capability, Density, Model, Sampler
 from pofx.core.named import Named
+from pofx.core.warp import Warp
 from pofx.likelihood import Likelihood
 from pofx.spaces.table import Table
 
@@ -64,6 +66,18 @@ class _Coded(Model):
         exact = self.inner.likelihood is Likelihood.EXACT  # then only the codec makes it a bound
         score = self.inner._log_prob(z, given) if exact else self.inner._log_weight(z, given, generator)
         return score + log_volume
+
+    def _log_prob_parts(self, x: Tensor, given: Tensor | None) -> Tensor:
+        if isinstance(self.codec, TokenCodec):
+            return self.codec.spread(self.inner._log_prob_parts(self.codec.encode(x)[0], given), x)
+        return self._columns.gathered(self.inner._log_prob_parts(self.codec.encode(x)[0], given), x)
+
+    def _complete(
+        self, begun: Tensor, length: int | None, generator: torch.Generator, given: Tensor | None, warp: Warp
+    ) -> Tensor:
+        symbols = self.codec.symbols(length) if isinstance(self.codec, TokenCodec) and length is not None else length
+        z = self.inner._complete(self.codec.encode(begun)[0], symbols, generator, given, warp)
+        return self.codec.decode(z)
 
     def _training_rows(self) -> Tensor:
         return self.codec.decode(self.inner._training_rows())
@@ -133,9 +147,12 @@ def _straight(codec: ColumnCodec) -> tuple[float, float] | None:
 
 def _lost(codec: Codec) -> frozenset[Capability]:
     """A closed-form cdf survives only where one column makes one column, monotonically; parts only where parts are."""
+    if isinstance(codec, TokenCodec):
+        return frozenset()
     if not isinstance(codec, Columns):
         return frozenset(
-            {"cdf", "marginal", "condition"} | ({"left_out"} if codec.likelihood < Likelihood.EXACT else set())
+            {"cdf", "marginal", "condition", "parts", "complete"}
+            | ({"left_out"} if codec.likelihood < Likelihood.EXACT else set())
         )
     monotone = len(codec.codecs) == 1 and codec.widths == [1]
-    return frozenset() if monotone else frozenset({"cdf"})
+    return frozenset({"complete"}) | (frozenset() if monotone else frozenset({"cdf"}))

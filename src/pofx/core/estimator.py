@@ -11,6 +11,8 @@ import torch
 from pofx.codecs.base import Codec
 from pofx.codecs.choose import choose
 from pofx.codecs.columns import Columns
+from pofx.codecs.tokens.base import TokenCodec
+from pofx.codecs.tokens.learn import learn
 from pofx.codecs.whole import Whole
 from pofx.core.coded import coded
 from pofx.core.contract import Capability, Model
@@ -19,7 +21,9 @@ from pofx.data.infer import alike, as_data, conditional
 from pofx.errors import FitError, SpaceError
 from pofx.likelihood import Likelihood
 from pofx.spaces.base import Space
+from pofx.spaces.symbols import Symbols
 from pofx.spaces.table import Table
+from pofx.spaces.text import Text
 from pofx.training.plan import Plan
 from pofx.training.recorder import SILENT, Recorder
 
@@ -80,9 +84,8 @@ class Estimator(ABC):
         train = encode(codec, data)
         held = None if validation is None else encode(codec, alike(as_data(validation, space=data.space), data))
         model = self._fit(train, validation=held, plan=plan, seed=seed, start=start, recorder=recorder)
-        if not isinstance(codec, Columns) or (codec.is_identity and model.space == data.space):
-            return model
-        return coded(codec, model)
+        as_it_is = isinstance(codec, Whole) or (isinstance(codec, Columns) and codec.is_identity)
+        return model if as_it_is and model.space == data.space else coded(codec, model)
 
     @final
     def codec(self, data: Data) -> Codec:
@@ -100,8 +103,11 @@ class Estimator(ABC):
             raise FitError(f"{self.name} takes {self.columns} column", got=f"{width}", remedy="select one column")
         return codec
 
-    def _whole(self, data: Data) -> Whole:
-        """Outcomes that are no rows of columns, for an estimator that takes them as they are."""
+    def _whole(self, data: Data) -> Codec:
+        """Outcomes that are no rows of columns: as they are, or texts as the symbols that the estimator asks for."""
+        if isinstance(data.space, Text) and Symbols in self.accepts:
+            self._check(data)
+            return learn(getattr(self, "tokens", "bytes"), data)
         if type(data.space) not in self.accepts:
             raise SpaceError(f"{self.name} does not model this", got=data.space.describe(), expected="rows and columns")
         self._check(data)
@@ -120,11 +126,11 @@ class Estimator(ABC):
         if data.weights is not None and "weights" not in self.capabilities:
             raise FitError(f"{self.name} takes no weights", remedy="pofx models --can weights lists those that do")
         data.space.check(data.values)
-        outside = ~data.space.contains(data.values)
+        outside = ~data.inside()
         if bool(outside.any()):
             raise SpaceError(
                 "a row is not an outcome of its space",
-                got=str(data.values[outside][0].tolist()),
+                got=_first(data.rows(outside.nonzero()[:1, 0])),
                 expected=data.space.describe(),
                 where=f"row {int(outside.nonzero()[0, 0]) + 1}",
             )
@@ -136,11 +142,18 @@ class Estimator(ABC):
         """Fit to coded rows: a `Table` of accepted spaces, values float64 `[n, d]`; return a model on that space."""
 
 
+def _first(row: Data) -> str:
+    shown = str(row.values.flatten().tolist())
+    return shown if len(shown) <= 80 else shown[:77] + "..."
+
+
 def encode(codec: Codec, data: Data) -> Data:
     """The data in the codec's target space; rows outside the source space are dropped (they have probability zero)."""
-    inside = data.space.contains(data.values)
+    inside = data.inside()
     kept = data if bool(inside.all()) else data.rows(inside.nonzero()[:, 0])
     if isinstance(codec, Whole):
         return kept  # images stay in their compact form
+    if isinstance(codec, TokenCodec):
+        return codec.data(kept)
     with torch.no_grad():
         return replace(kept, space=codec.target, values=codec.encode(kept.values)[0])

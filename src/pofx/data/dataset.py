@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pofx.errors import FitError
 from pofx.spaces.base import Space
-from pofx.spaces.sequence import filled
+from pofx.spaces.sequence import Sequence, filled
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +66,13 @@ class Data:
         if self.ends is None:
             return torch.full((len(self),), math.prod(self.values.shape[1:]), dtype=torch.int64)
         return torch.diff(self.ends, prepend=self.ends.new_zeros(1))
+
+    def inside(self) -> Tensor:
+        """Which rows are outcomes of the space, bool `[n]`."""
+        if self.ends is None:
+            return self.space.contains(self.values)
+        assert isinstance(self.space, Sequence)
+        return self.space.contains_rows(self.values, self.ends)
 
     def block(self, start: int, stop: int) -> Tensor:
         """Some rows on end in the space's tensor form, `[stop - start, *event_shape]`."""

@@ -20,11 +20,14 @@ from pofx.data.columns import labels_of, parse_space
 from pofx.data.dataset import Data
 from pofx.data.frames import as_rows, to_frame
 from pofx.data.resolution import resolution_of, typical_step
+from pofx.data.texts.cut import stream
 from pofx.errors import SpaceError
 from pofx.spaces.base import Scalar, Space, numbers
 from pofx.spaces.numeric import Circle, Grid, Integer, Positive, Real
+from pofx.spaces.sequence import PAD, Sequence, lengths
 from pofx.spaces.symbolic import Category, Constant, Date, Maybe
 from pofx.spaces.table import Layout, Table, at_column, unknown_column
+from pofx.spaces.text import Text
 
 FINE = 5.0  # a standard deviation of this many steps, and as many distinct values as FEW, make a column real
 FEW = 20
@@ -44,9 +47,14 @@ def as_data(values: Any, *, space: Space | None = None, weights: Any = None) -> 
     """Anything a user may hand over, as `Data`; the space is inferred unless given."""
     if isinstance(values, Data):
         return values
+    if isinstance(values, str | bytes) and space in (None, Text(False)):
+        return stream(values if isinstance(values, bytes) else values.encode("utf-8", "surrogateescape"))
     if space is None:
         space = infer(values)[0]
     w = None if weights is None else torch.as_tensor(np.asarray(weights, dtype=np.float64))
+    if isinstance(space, Sequence):
+        x = space.read(values)
+        return Data(space, x[x != PAD], w, ends=lengths(x).cumsum(0))
     return Data(space, space.read(as_rows(values)), w)
 
 

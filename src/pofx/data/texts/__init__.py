@@ -1,0 +1,1 @@
+"""Texts from files: one long stream, or many documents."""
