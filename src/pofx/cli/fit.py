@@ -120,7 +120,7 @@ def show_leaderboard(record: Run, console: Console) -> None:
         console.table(["column", "taken for", "because"], [[c.name, c.space, c.reason] for c in record.columns])
         console.say()
     bits = record.dims is not None
-    heads = ["model", *(["bits/dim"] if bits else []), f"log p, {record.units}", "+-", "to the best", "+-"]
+    heads = ["model", *([bits_word(record)] if bits else []), f"log p, {record.units}", "+-", "to the best", "+-"]
     lines = [_cells(row, record.chosen, bits) for row in record.models]
     console.table([*heads, "seconds", "parameters"], lines, right=set(range(1, len(heads) + 2)))
     for failure in record.failed:
@@ -128,6 +128,11 @@ def show_leaderboard(record: Run, console: Console) -> None:
     for note in (*record.source.notes, *(f"column '{c.name}' {c.reason}" for c in left_out)):
         console.note(f"note: {note}")
     console.say(f"\n* chosen on the validation {what}: {record.chosen}")
+
+
+def bits_word(record: Run) -> str:
+    """`bits/dim`, `bits/byte`, `bits/sample`."""
+    return f"bits/{'dim' if record.dim == 'dimension' else record.dim}"
 
 
 def _cells(row: ModelRow, chosen: str, bits: bool) -> list[str]:

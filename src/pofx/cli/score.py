@@ -48,7 +48,7 @@ def run(options: Options, console: Console) -> dict[str, Any]:
     from pofx.cli.loading import load_run, naming
     from pofx.data.tables import write_table
     from pofx.errors import LikelihoodError
-    from pofx.evaluate.scores import mean_score, row_scores
+    from pofx.evaluate.scores import as_rows_of, mean_score, row_scores
     from pofx.likelihood import Likelihood
 
     record, model, name = load_run(options.run, options.model)
@@ -60,7 +60,8 @@ def run(options: Options, console: Console) -> dict[str, Any]:
         raise LikelihoodError("a bound needs at least one draw", got=f"--draws {draws}", expected="1 or more")
     with naming(options.file):
         frame, x = _read(options, record, model, console)
-        scores = row_scores(model, x, draws=draws or 1, seed=record.recipe.seed, recorder=console)
+        data = as_rows_of(model.space, x)
+        scores = row_scores(model, data, draws=draws or 1, seed=record.recipe.seed, recorder=console)
     if options.out is not None:
         reference = _reference(options, record, model, name, draws, console)
         write_table(_with_scores(record, model, frame, x, scores, reference), options.out)

@@ -14,6 +14,8 @@ from pofx.rng import generator
 TEST = 0.20  # of all rows
 VALIDATION = 0.16  # of all rows: a fifth of what is left
 FEWEST = 10  # rows that can be split
+PART = 0.1  # of all texts or sounds: the test, and as many to choose by
+MOST_SEQUENCES = 2_000  # held out to choose by
 MOST_PICTURES = 5_000  # held out to choose by: scoring a picture costs a pass through a network
 
 
@@ -82,9 +84,28 @@ def split_pictures(n: int, tests: int, *, seed: int) -> Split:
     return Split(order[held:].sort().values, order[:held].sort().values, torch.arange(n, n + tests))
 
 
-def _cut(order: Tensor, most_validation: int) -> Split:
+def split_sequences(n: int, *, seed: int | None, outcome: str) -> Split:
+    """Split `n` texts or sounds: 80% train, 10% validation, 10% test.
+
+    Args:
+        n: how many, at least 10.
+        seed: for a random split; None splits them in their order.
+        outcome: what one is called.
+    """
+    if n < FEWEST:
+        raise FitError(
+            f"fewer {outcome}s than can be split into train, validation and test",
+            got=f"{n} {outcome}{'s' * (n != 1)}",
+            expected=f"at least {FEWEST}",
+            remedy=f"collect more, or fit one model to all of them from Python: estimator.fit({outcome}s)",
+        )
+    order = torch.arange(n) if seed is None else torch.randperm(n, generator=generator(seed))
+    return _cut(order, MOST_SEQUENCES, PART, PART)
+
+
+def _cut(order: Tensor, most_validation: int, test_part: float = TEST, held_part: float = VALIDATION) -> Split:
     n = len(order)
-    test, validation = max(1, round(TEST * n)), min(max(1, round(VALIDATION * n)), most_validation)
+    test, validation = max(1, round(test_part * n)), min(max(1, round(held_part * n)), most_validation)
     first = n - test - validation
     return Split(*(part.sort().values for part in (order[:first], order[first : n - test], order[n - test :])))
 

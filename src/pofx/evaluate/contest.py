@@ -16,7 +16,7 @@ from torch import Tensor
 from pofx.core.contract import Model
 from pofx.core.estimator import Estimator
 from pofx.errors import FitError, PofxError
-from pofx.evaluate.prepare import Prepared
+from pofx.evaluate.prepared import Prepared
 from pofx.evaluate.scores import row_scores
 from pofx.evaluate.shelf import Shelf
 from pofx.likelihood import Likelihood
@@ -105,7 +105,7 @@ def _one(
     recorder.start("", None)
     model = estimator.fit(train, validation=held, plan=replace(plan, folder=bench), seed=seed, recorder=recorder)
     draws = DRAWS if prepared.dims is None else DRAWS_OF_PICTURES
-    scores = torch.from_numpy(row_scores(model, held.values, draws=draws, seed=seed))
+    scores = torch.from_numpy(row_scores(model, held, draws=draws, seed=seed))
     settled = estimator.settled(model)
     if prepared.refit:
         again = replace(plan, folder=None if bench is None else bench / "again")

@@ -11,14 +11,18 @@ from pofx.core.registry import estimators
 from pofx.data.dataset import Data
 from pofx.errors import PofxError
 from pofx.runs.records import Failure
+from pofx.spaces.image import Image
 from pofx.spaces.numeric import Real
 from pofx.spaces.table import Table
+from pofx.spaces.waveform import Waveform
 
 AUTO = ("independent", "histogram", "kde", "mixture", "stacking")
 AUTO_REAL = ("gaussian",)  # added where every column is a real number
 AUTO_MANY = ("vae",)  # added where rows are many
 AUTO_MANY_REAL = ("flow",)  # added where a column is a real number as well, and the package is there
-AUTO_PICTURES = ("independent", "autoencoder", "vae", "flow")
+AUTO_PICTURES = ("independent", "autoencoder", "vae", "flow", "pixelcnn")
+AUTO_TEXTS = ("independent", "ngram", "gpt")
+AUTO_SOUNDS = ("independent", "linear_prediction", "wavenet")
 MANY = 2_000  # rows: with fewer, a mixture has been ahead on every table measured, in a tenth of the time
 MOST_KERNELS = 50_000  # rows up to which `auto` tries a kernel density estimate: each score visits every stored row
 
@@ -36,7 +40,8 @@ def entries(names: Sequence[str], data: Data) -> tuple[list[Estimator], list[Fai
 
 def _auto(data: Data) -> list[str]:
     if not isinstance(data.space, Table):
-        known = [name for name in AUTO_PICTURES if name in estimators()]
+        names_of = {Image: AUTO_PICTURES, Waveform: AUTO_SOUNDS}
+        known = [name for name in names_of.get(type(data.space), AUTO_TEXTS) if name in estimators()]
         return [name for name in known if _suits(estimator_named(name)(), data)]
     left_out = {failure.name for failure in _left_out(("auto",), data)}
     names = [*AUTO[:-1], *AUTO_REAL]

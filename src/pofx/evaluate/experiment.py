@@ -8,7 +8,7 @@ from pofx.core.contract import Model
 from pofx.data.dataset import Data
 from pofx.evaluate.contest import Contender, contest
 from pofx.evaluate.entries import entries
-from pofx.evaluate.prepare import Prepared
+from pofx.evaluate.prepared import Prepared
 from pofx.evaluate.settings import Settings
 from pofx.evaluate.shelf import Shelf
 from pofx.likelihood import Likelihood

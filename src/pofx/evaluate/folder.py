@@ -22,14 +22,17 @@ from pofx.evaluate.curves import curves
 from pofx.evaluate.evidence import evidence
 from pofx.evaluate.experiment import Experiment, run_experiment
 from pofx.evaluate.leaderboard import Scored, leaderboard, score_contenders
-from pofx.evaluate.pictures.evidence import Looked, look
-from pofx.evaluate.prepare import Prepared
+from pofx.evaluate.looked import Looked
+from pofx.evaluate.pictures.evidence import look
+from pofx.evaluate.prepared import Prepared
+from pofx.evaluate.sequences.evidence import look_at_sequences
 from pofx.evaluate.settings import Settings
 from pofx.evaluate.shelf import Shelf
 from pofx.runs.alone import alone
 from pofx.runs.files import write_bytes
 from pofx.runs.layout import RunFolder
 from pofx.runs.records import ColumnRow, Recipe, Rows, Run, Source
+from pofx.spaces.sequence import Sequence as Sequences
 from pofx.training.recorder import Recorder
 
 
@@ -90,6 +93,7 @@ def _fit(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         versions=versions(),
         dims=prepared.dims,
+        dim=prepared.dim,
         outcome=prepared.outcome,
         refitted=prepared.refit,
     )
@@ -101,6 +105,8 @@ def _fit(
 def _look(experiment: Experiment, scored: list[Scored], settings: Settings, recorder: Recorder) -> Looked:
     """The evidence for the report."""
     prepared = experiment.prepared
+    if isinstance(prepared.data.space, Sequences):
+        return look_at_sequences(experiment, scored, seed=settings.seed, recorder=recorder)
     if prepared.dims is not None:
         return look(experiment, scored, seed=settings.seed, recorder=recorder)
     recorder.start("looking at the chosen model", None)
@@ -170,7 +176,7 @@ def _fingerprint(prepared: Prepared) -> str:
     """SHA-256 of what was read and how it is split: the space, values, weights and conditions, places of test rows."""
     data = prepared.data
     digest = hashlib.sha256(repr(data.space).encode())
-    for part in (data.values, data.weights, data.given, prepared.split.test, prepared.split.validation):
+    for part in (data.values, data.ends, data.weights, data.given, prepared.split.test, prepared.split.validation):
         digest.update(b"-" if part is None else part.contiguous().numpy().tobytes())
     return digest.hexdigest()
 

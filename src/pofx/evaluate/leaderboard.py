@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from pofx.core.store import describe
 from pofx.data.dataset import Data
@@ -45,31 +46,31 @@ def score_contenders(experiment: Experiment, recorder: Recorder = SILENT) -> lis
     return sorted(scored, key=lambda each: (len(each.scores) == 0, rank_key(mean_score(each.scores).value)))
 
 
-def leaderboard(scored: list[Scored], dims: int | None) -> list[ModelRow]:
+def leaderboard(scored: list[Scored], dims: float | None) -> list[ModelRow]:
     """Lines of the leaderboard; paired differences are to the first.
 
     Args:
         scored: the contenders, best first.
-        dims: values of one picture; None of a table.
+        dims: values of one outcome, such as the pixels of a picture; None of a table.
     """
     return [_row(each, scored[0].scores, dims) for each in scored]
 
 
 def _scored(each: Contender, test: Data, recorder: Recorder) -> Scored:
     draws = _draws(each, test) if each.model.likelihood is Likelihood.LOWER_BOUND else None
-    return Scored(each, row_scores(each.model, test.values, draws=draws or 1, seed=0, recorder=recorder), draws)
+    return Scored(each, row_scores(each.model, test, draws=draws or 1, seed=0, recorder=recorder), draws)
 
 
 def _draws(each: Contender, test: Data) -> int:
     """As many draws as there is time for."""
-    some = test.values[:TRIED]
+    some = test.rows(torch.arange(min(TRIED, len(test))))
     began = time.perf_counter()
     row_scores(each.model, some, draws=1, seed=0)
     one = (time.perf_counter() - began) * max(len(test), OWN) / max(len(some), 1)
     return next((draws for draws in DRAWS if draws * one <= SECONDS), 1)
 
 
-def _row(each: Scored, best: np.ndarray, dims: int | None) -> ModelRow:
+def _row(each: Scored, best: np.ndarray, dims: float | None) -> ModelRow:
     contender, mean = each.contender, mean_score(each.scores)
     delta = paired(each.scores, best) if len(each.scores) else mean
     bits = None if dims is None or mean.value is None else -mean.value / dims / math.log(2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -12,44 +12,26 @@ from pofx.data.dataset import Data
 from pofx.data.frames import to_frame
 from pofx.data.images.binarise import sampled, threshold
 from pofx.data.images.read import ReadImages
-from pofx.data.infer import Guess, infer, layout_of
-from pofx.data.split import Split, split_pictures, split_rows
+from pofx.data.infer import Guess, as_data, infer, layout_of
+from pofx.data.split import split_pictures, split_rows
 from pofx.errors import SpaceError
+from pofx.evaluate.prepare_sequences import prepare_sounds, prepare_texts
+from pofx.evaluate.prepared import Prepared, refuse_options_of_tables
 from pofx.evaluate.settings import Settings
 from pofx.rng import split as split_seed
 from pofx.spaces.image import Image
-from pofx.spaces.table import unknown_column
-
-
-@dataclass(frozen=True, eq=False)
-class Prepared:
-    """What models compete on."""
-
-    data: Data
-    split: Split
-    split_name: str
-    guesses: list[Guess]
-    """Of a table: what each column was taken for."""
-    refit: bool = True
-    """Whether models are fitted again to train and validation rows before the test; not to pictures, where it would
-    cost half of the time and add a few rows in a hundred."""
-
-    @property
-    def dims(self) -> int | None:
-        """Values of one picture; None of a table."""
-        return self.data.space.dims if isinstance(self.data.space, Image) else None
-
-    @property
-    def outcome(self) -> str:
-        """What one outcome is called."""
-        return "picture" if isinstance(self.data.space, Image) else "row"
+from pofx.spaces.table import Table, unknown_column
+from pofx.spaces.waveform import Waveform
 
 
 def prepare(values: Any, settings: Settings) -> Prepared:
-    """Whatever a user hands over in Python: pictures come as `Data`, all else is rows."""
-    if isinstance(values, Data) and isinstance(values.space, Image):
-        return prepare_pictures(ReadImages(values, ()), None, settings)
-    return prepare_rows(values, settings)
+    """Whatever a user hands over in Python: pictures, texts, sounds come as `Data`, a string is a text, else rows."""
+    data = as_data(values) if isinstance(values, str | bytes) else values
+    if not isinstance(data, Data) or isinstance(data.space, Table):
+        return prepare_rows(values, settings)
+    if isinstance(data.space, Image):
+        return prepare_pictures(ReadImages(data, ()), None, settings)
+    return prepare_sounds(data, settings) if isinstance(data.space, Waveform) else prepare_texts(data, settings)
 
 
 def prepare_rows(values: Any, settings: Settings) -> Prepared:
@@ -72,7 +54,7 @@ def prepare_rows(values: Any, settings: Settings) -> Prepared:
 
 def prepare_pictures(read: ReadImages, test: ReadImages | None, settings: Settings) -> Prepared:
     """Pictures, with the test pictures that lie beside them, where they do."""
-    _refuse_options_of_tables(settings)
+    refuse_options_of_tables(settings, "pictures")
     data = read.data
     if test is not None:
         _refuse_others(data, test.data)
@@ -110,14 +92,6 @@ def _take_order(frame: pl.DataFrame, settings: Settings) -> tuple[pl.DataFrame, 
         return frame, None, "random"
     name = name or dates[0]
     return frame.drop(name), frame[name], f"time:{name}"
-
-
-def _refuse_options_of_tables(settings: Settings) -> None:
-    """Pictures have no columns."""
-    if settings.split not in ("auto", "random"):
-        raise SpaceError("pictures have no column to split by", got=f"--split {settings.split}", expected="random")
-    if settings.columns or settings.weights is not None:
-        raise SpaceError("pictures have no columns", remedy="leave --column and --weights out")
 
 
 def _refuse_others(train: Data, test: Data) -> None:

@@ -3,39 +3,66 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from torch import Tensor
 
 from pofx.core.contract import Model
+from pofx.data.dataset import Data
 from pofx.likelihood import Likelihood
 from pofx.rng import split
+from pofx.spaces.base import Space
+from pofx.spaces.sequence import PAD, Sequence, lengths
 from pofx.training.recorder import SILENT, Recorder
 
 NUMBERS = 1 << 21  # values scored at once
+SYMBOLS = 1 << 17  # of sequences, whose networks keep much more of each
 
 
-def row_scores(model: Model, values: Tensor, *, draws: int, seed: int, recorder: Recorder = SILENT) -> np.ndarray:
+def row_scores(model: Model, data: Data, *, draws: int, seed: int, recorder: Recorder = SILENT) -> np.ndarray:
     """Log-probability of each row, nats `[n]`; of a bounded model its bound with so many draws; empty without either.
 
     Args:
         model: fitted.
-        values: `[n, *event]` in the model's tensor form, or compact pictures: only a block of rows is ever float64.
+        data: rows of the model's space; of pictures and sequences only a block is ever unpacked.
         draws: importance samples of a bound.
         seed: of a bound.
         recorder: told of progress.
     """
     if model.likelihood is Likelihood.NONE:
         return np.zeros(0)
-    size = max(1, NUMBERS // max(1, math.prod(values.shape[1:])))
-    parts = []
-    recorder.start("scoring", len(values))
-    for start in range(0, len(values), size):
-        parts.append(_scores(model, values[start : start + size], draws, split(seed, "rows", start)))
-        recorder.step(min(start + size, len(values)))
+    scores = np.zeros(len(data))
+    recorder.start("scoring", len(data))
+    for start, stop in _blocks(data):
+        scores[start:stop] = _scores(model, data.block(start, stop), draws, split(seed, "rows", start))
+        recorder.step(stop)
     recorder.finish()
-    return np.concatenate(parts) if parts else np.zeros(0)
+    return scores
+
+
+def as_rows_of(space: Space, x: Tensor) -> Data:
+    """Outcomes in tensor form as data."""
+    if not isinstance(space, Sequence):
+        return Data(space, x)
+    return Data(space, x[x != PAD], ends=lengths(x).cumsum(0))
+
+
+def _blocks(data: Data) -> Iterator[tuple[int, int]]:
+    """First rows and ends of blocks that fit into memory."""
+    if data.ends is None:
+        size = max(1, NUMBERS // max(1, math.prod(data.values.shape[1:])))
+        yield from ((start, min(start + size, len(data))) for start in range(0, len(data), size))
+        return
+    start, longest = 0, 0
+    for row, length in enumerate(data.lengths.tolist()):
+        if row > start and max(longest, length) * (row + 1 - start) > SYMBOLS:
+            yield start, row
+            start, longest = row, 0
+        longest = max(longest, length)
+    if len(data):
+        yield start, len(data)
 
 
 def _scores(model: Model, values: Tensor, draws: int, seed: int) -> np.ndarray:

@@ -11,13 +11,16 @@ import math
 import numpy as np
 
 from pofx.core.contract import Model
-from pofx.evaluate.scores import row_scores
+from pofx.evaluate.scores import as_rows_of, row_scores
 from pofx.rng import split
+from pofx.spaces.base import Space
+from pofx.spaces.sequence import Sequence
 from pofx.spaces.table import Table
 from pofx.training.recorder import SILENT, Recorder
 
 DRAWS, DRAWS_OF_PICTURES = 10_000, 500
 VALUES = 1 << 25  # pixels of all pictures that are drawn at once: 256 MiB
+SYMBOLS = 1 << 16  # of all sequences that are drawn: each is a pass through a network
 LEAST = 16
 
 
@@ -34,17 +37,21 @@ def reference_scores(
     Args:
         model: with a likelihood.
         seed: of the samples.
-        draws: how many; 10,000 rows or 500 pictures when None, fewer of large pictures.
+        draws: how many; 10,000 rows or 500 pictures when None, fewer of large pictures and of sequences.
         bound_draws: importance samples of each bound.
         recorder: told of progress.
     """
-    many = draws or (
-        affordable(DRAWS_OF_PICTURES, math.prod(model.space.event_shape))
-        if not isinstance(model.space, Table)
-        else DRAWS
-    )
-    samples = model.draw(many, seed=split(seed, "surprise"))
-    return np.sort(row_scores(model, samples, draws=bound_draws, seed=seed, recorder=recorder))
+    samples = model.draw(draws or _many(model.space), seed=split(seed, "surprise"))
+    return np.sort(row_scores(model, as_rows_of(model.space, samples), draws=bound_draws, seed=seed, recorder=recorder))
+
+
+def _many(space: Space) -> int:
+    """Draws that take seconds and not minutes."""
+    if isinstance(space, Table):
+        return DRAWS
+    if isinstance(space, Sequence):
+        return min(DRAWS_OF_PICTURES, max(LEAST, SYMBOLS // space.length))
+    return affordable(DRAWS_OF_PICTURES, math.prod(space.event_shape))
 
 
 def surprise(log_prob: np.ndarray, reference: np.ndarray) -> np.ndarray:

@@ -31,7 +31,7 @@ CAP = 6.0  # a training that ends this many times further from the best one than
 APART = 20.0  # times: trainings so different in length stand on a log axis of seconds
 
 
-def losses(curves: Sequence[Curve], dims: int | None, units: str, key: str) -> Markup | None:
+def losses(curves: Sequence[Curve], dims: float | None, units: str, key: str) -> Markup | None:
     """Training and validation loss of every curve, in bits per dimension where there are `dims`, else in nats."""
     factor = 1.0 if not dims else bits(1.0) / dims
     lines = [(c, _line(c.seconds, c.training, factor), _line(c.seconds, c.validation, factor)) for c in curves]

@@ -63,7 +63,7 @@ def headline(run: Run) -> list[str]:
     rows, name = run.rows, PurePath(run.source.path).name
     total = rows.train + rows.validation + rows.test
     models = f"{len(run.models)} models were" if len(run.models) != 1 else "One model was"
-    each = f"{count(_modelled(run), 'column')}" if run.dims is None else f"{count(run.dims, 'value')} each"
+    each = f"{count(_modelled(run), 'column')}" if run.dims is None else f"{count(round(run.dims), 'value')} each"
     first = f"{models} fitted to {name}: {count(total, run.outcome)}, {each}."
     return [first, *_chosen(run), *_gained(run)]
 

@@ -31,7 +31,8 @@ class ModelRow:
     impossible: int = 0
     """Test rows with probability zero."""
     bits_per_dim: float | None = None
-    """Of pictures: `-log_prob / (dims log 2)`, bits for each value of each pixel; from a bound, an upper one."""
+    """`-log_prob / (dims log 2)`: bits for each value of each pixel, each byte of a text, each sample of a sound; from
+    a bound, an upper one. Null of tables."""
     draws: int | None = None
     """Of a bound: how many importance samples log_prob was estimated with."""
     capabilities: tuple[str, ...] = ()
@@ -112,10 +113,12 @@ class Run:
     created: str
     """UTC, ISO 8601."""
     versions: dict[str, str]
-    dims: int | None = None
-    """Of pictures: how many values one has."""
+    dims: float | None = None
+    """How many values an outcome has, on average over the test: pixels, bytes, samples; null of tables."""
     outcome: str = "row"
-    """What one outcome is called: `row` or `picture`."""
+    """What one outcome is called: `row`, `picture`, `passage` (of a text), `document`, `recording`, `sequence`."""
+    dim: str | None = None
+    """What each of its values is called: `dimension` of pictures, `byte` of texts, `sample` of sounds."""
     refitted: bool = True
     """Whether the models were fitted again to train and validation rows before the test."""
     format: int = FORMAT

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -12,20 +12,18 @@ from torch import Tensor
 
 from pofx.core.contract import Model
 from pofx.data.dataset import Data
-from pofx.evaluate.calibration import flatness
-from pofx.evaluate.curves import curves
 from pofx.evaluate.experiment import Experiment
-from pofx.evaluate.histograms import score_edges, shares
 from pofx.evaluate.leaderboard import Scored
+from pofx.evaluate.looked import Looked, seen
 from pofx.evaluate.pictures.album import Album
 from pofx.evaluate.pictures.latent import codes_of, map_of, plane_of, reconstructions, use, walk
 from pofx.evaluate.pictures.neighbours import memory_of, nearest
 from pofx.evaluate.scores import mean_score, row_scores
-from pofx.evaluate.surprise import affordable, surprise
+from pofx.evaluate.surprise import affordable
 from pofx.evaluate.two_sample import c2st
 from pofx.likelihood import Likelihood
 from pofx.rng import generator, split
-from pofx.runs.evidence import Evidence, TwoSample
+from pofx.runs.evidence import TwoSample
 from pofx.runs.pictures import Bound, PictureEvidence, Sheet
 from pofx.spaces.image import Image
 from pofx.spaces.table import Table
@@ -38,17 +36,6 @@ BOUNDS = (1, 64, 1_000)  # draws
 LEAST, MOST, SECONDS = 20, 200, 15.0  # pictures that these bounds are of, by the time that is to be spent on them
 PATIENCE = 45.0  # seconds that one of them may take, or it is left out
 DIRECTIONS = 30  # principal components by which a classifier tells pictures apart
-
-
-@dataclass(frozen=True, eq=False)
-class Looked:
-    """What looking at the models gave."""
-
-    evidence: Evidence
-    reference: np.ndarray
-    """Sorted scores of the chosen model's own samples; empty without a likelihood."""
-    files: dict[str, bytes]
-    """PNG files of the run folder."""
 
 
 def look(experiment: Experiment, scored: list[Scored], *, seed: int, recorder: Recorder = SILENT) -> Looked:
@@ -68,19 +55,12 @@ def look(experiment: Experiment, scored: list[Scored], *, seed: int, recorder: R
     recorder.finish()
     chosen = next(each for each in scored if each.contender is experiment.chosen)
     own = drawn[experiment.chosen.name]
-    reference = np.sort(row_scores(experiment.model, own, draws=chosen.draws or 1, seed=seed, recorder=recorder))
-    edges = score_edges(chosen.scores, reference)
-    evidence = Evidence(
-        model=experiment.chosen.name,
-        columns=(),
-        pairs=(),
-        surprise=flatness(surprise(chosen.scores, reference))[0] if len(reference) else (),
-        score_edges=tuple(edges.tolist()),
-        score_test=shares(chosen.scores, edges),
-        score_samples=shares(reference, edges),
-        odd=(),
+    reference = np.sort(
+        row_scores(experiment.model, Data(space, own), draws=chosen.draws or 1, seed=seed, recorder=recorder)
+    )
+    evidence = replace(
+        seen(experiment, chosen.scores, reference),
         two_sample=_told_apart(own, test.values, training, seed),
-        curves=curves(experiment.contenders),
         pictures=tuple(found),
         truth=album.add("training", training[: album.most]),
     )
@@ -96,7 +76,7 @@ def _look_at(each: Scored, samples: Tensor, test: Data, training: Tensor, album:
         samples=album.add(f"{name}-samples", samples[: album.most]),
         neighbours=album.add(f"{name}-neighbours", torch.cat([row, training[places].double()]), columns=len(row)),
         memory=memory_of(samples, test.values[:COMPARED], training, space),
-        bounds=_bounds(model, test.values, seed) if model.likelihood is Likelihood.LOWER_BOUND else (),
+        bounds=_bounds(model, test, seed) if model.likelihood is Likelihood.LOWER_BOUND else (),
     )
     return _with_codes(shown, model, test, album, seed)
 
@@ -120,14 +100,15 @@ def _with_codes(shown: PictureEvidence, model: Model, test: Data, album: Album, 
     )
 
 
-def _bounds(model: Model, test: Tensor, seed: int) -> tuple[Bound, ...]:
+def _bounds(model: Model, test: Data, seed: int) -> tuple[Bound, ...]:
     """The bound with few and many draws, on the same pictures: as many as there is time for."""
     began = time.perf_counter()
-    row_scores(model, test[:20], draws=1, seed=seed)
+    row_scores(model, test.rows(torch.arange(min(20, len(test)))), draws=1, seed=seed)
     one = (time.perf_counter() - began) / max(min(len(test), 20), 1)
     found, rows = [], min(len(test), MOST, max(LEAST, int(SECONDS / (one * sum(BOUNDS)))))
+    some = test.rows(torch.arange(rows))
     for draws in (draws for draws in BOUNDS if draws == 1 or draws * rows * one < PATIENCE):
-        mean = mean_score(row_scores(model, test[:rows], draws=draws, seed=split(seed, "bound")))
+        mean = mean_score(row_scores(model, some, draws=draws, seed=split(seed, "bound")))
         if mean.value is not None:
             found.append(Bound(draws, rows, mean.value, mean.std_error))
     return tuple(found)
