@@ -45,6 +45,13 @@ class Console:
         if not self.quiet:
             self._out.print(text, markup=False)
 
+    def styled(self, pieces: list[tuple[str, str]]) -> None:
+        """A line on stdout of pieces, each in a style of its own; plain where there is no terminal."""
+        from rich.text import Text
+
+        if not self.quiet:
+            self._out.print(Text.assemble(*pieces))
+
     def note(self, text: str) -> None:
         """A line on stderr, for what is worth knowing but is no result."""
         self._err.print(text, markup=False, soft_wrap=True)

@@ -10,21 +10,32 @@ import tyro
 
 from pofx.cli.console import Console
 from pofx.cli.pictures import FormOptions
+from pofx.cli.sounds import SoundOptions
+from pofx.cli.texts import TextOptions
 from pofx.errors import PofxError
 from pofx.runs.plain import to_json
 from pofx.runs.records import ModelRow, Run
 
+NEXT = {
+    "picture": ("NEW/ -o scored.csv", "-n 64 -o samples.png"),
+    "passage": ('--text "any sentence"', '-n 3 --prompt "Once"'),
+    "document": ('--text "any sentence"', "-n 3"),
+    "recording": ("NEW/ -o scored.csv", "-n 4 -o samples/"),
+}
+"""What to do with a run, by what its outcomes are called."""
+
 
 @dataclass(frozen=True)
 class Options:
-    """Fit models to a data file or to pictures, choose on held-out rows, write runs/NAME with a report.
+    """Fit models to a table, pictures, texts or sounds, choose on held-out outcomes, write runs/NAME with a report.
 
     CSV, TSV, Parquet, Arrow/Feather, JSON lines, NumPy; plain or compressed. Pictures: a folder or zip of picture
-    files, IDX, .npz or .npy of [n, H, W], Parquet of encoded pictures.
+    files, IDX, .npz or .npy of [n, H, W], Parquet of encoded pictures. Texts: .txt and its like, a folder of them, a
+    column of a table. Sounds: a folder, zip or tar of WAV, FLAC, OGG.
     """
 
     file: Annotated[Path, tyro.conf.Positional]
-    """The data file, or a folder of pictures."""
+    """The data file, or a folder of pictures, texts or sounds."""
     models: str = "auto"
     """Comma-separated names (pofx models lists them); auto picks those that suit."""
     seed: int = 0
@@ -40,11 +51,15 @@ class Options:
     weights: str | None = None
     """The column that holds row weights."""
     encoding: str = "utf-8"
-    """Of a text file."""
+    """Of a text file; `bytes` takes a text as it is."""
     pictures: tyro.conf.OmitArgPrefixes[FormOptions] = field(default_factory=FormOptions)
     """How pictures are read."""
     binarise: Literal["no", "dynamic", "threshold"] = "no"
     """Pictures to black and white: by chance, anew for each training step (dynamic), or at half of the range."""
+    texts: tyro.conf.OmitArgPrefixes[TextOptions] = field(default_factory=TextOptions)
+    """How texts are read."""
+    sounds: tyro.conf.OmitArgPrefixes[SoundOptions] = field(default_factory=SoundOptions)
+    """How sounds are read."""
     json: bool = False
     """One JSON document on stdout."""
 
@@ -52,6 +67,7 @@ class Options:
 def run(options: Options, console: Console) -> dict[str, Any]:
     """The fit's record, see `pofx.runs.records.Run`."""
     from pofx.cli.loading import naming
+    from pofx.cli.reading import prepared as prepare
     from pofx.evaluate.folder import check_writable, fit_to_folder
     from pofx.evaluate.settings import Settings
     from pofx.report.document import write_report
@@ -66,37 +82,22 @@ def run(options: Options, console: Console) -> dict[str, Any]:
         weights=options.weights,
         form=options.pictures.form(),
         binarise=options.binarise,
+        text=options.texts.form(),
+        sound=options.sounds.form(),
+        encoding=options.encoding,
     )
     out = options.out or Path("runs") / _stem(options.file)
     check_writable(out)
     with naming(options.file):
-        prepared, notes = _prepared(options, settings, console)
+        prepared, notes = prepare(options.file, settings, console)
         record = fit_to_folder(options.file, prepared, notes, out, settings, console)
     report = write_report(RunFolder(out))
     show_leaderboard(record, console)
     console.say(f"\nreport  {report}")
-    pictures = record.outcome == "picture"
-    console.say(f"score   pofx score {out} {'NEW/' if pictures else 'NEW.csv'} -o scored.csv")
-    console.say(f"sample  pofx sample {out} {'-n 64 -o samples.png' if pictures else '-n 1000 -o more.csv'}")
+    score, sample = NEXT.get(record.outcome, ("NEW.csv -o scored.csv", "-n 1000 -o more.csv"))
+    console.say(f"score   pofx score {out} {score}")
+    console.say(f"sample  pofx sample {out} {sample}")
     return to_json(record)
-
-
-def _prepared(options: Options, settings: Any, console: Console) -> tuple[Any, tuple[str, ...]]:
-    """What is to be fitted, and what its reader had to say."""
-    from pofx.data.images.pillow import load_pillow
-    from pofx.data.images.sniff import is_images
-    from pofx.data.tables import read
-    from pofx.evaluate.prepare import prepare_pictures, prepare_rows
-
-    if not is_images(options.file):
-        options.pictures.refuse_table(settings.binarise)
-        table = read(options.file, encoding=options.encoding)
-        return prepare_rows(table.frame, settings), table.notes
-    from pofx.data.images.read import read_with_test
-
-    load_pillow()  # the report draws pictures: say so now, not after the fits
-    train, test = read_with_test(options.file, settings.form, recorder=console)
-    return prepare_pictures(train, test, settings), train.notes
 
 
 def _override(text: str) -> tuple[str, str]:

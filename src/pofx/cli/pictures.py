@@ -31,15 +31,6 @@ class FormOptions:
 
         return Form(_size(self.resize), self.channels, self.background, self.first_frame)
 
-    def refuse_table(self, binarise: str = "no") -> None:
-        """A table has no pictures to bring to a form."""
-        if self != FormOptions() or binarise != "no":
-            raise PofxError(
-                "this file is a table, which these options are not for",
-                got="--resize, --channels, --background, --first-frame or --binarise",
-                expected="pictures",
-            )
-
 
 def as_options(remedy: str) -> str:
     """A remedy that names an argument of Python's reader, naming the option instead.
@@ -50,6 +41,8 @@ def as_options(remedy: str) -> str:
     plain = remedy.replace("resize=(height, width)", "--resize HEIGHTxWIDTH").replace(
         "first_frame=True", "--first-frame"
     )
+    plain = re.sub(r"\brate=(\w+)", r"--rate \1", plain).replace("mono=True", "--mono")
+    plain = plain.replace("skip_broken=True", "--skip-broken")
     return re.sub(r"\b(channels|background)='(\w+)'", r"--\1 \2", plain)
 
 

@@ -29,7 +29,7 @@ from pofx.evaluate.sequences.evidence import look_at_sequences
 from pofx.evaluate.settings import Settings
 from pofx.evaluate.shelf import Shelf
 from pofx.runs.alone import alone
-from pofx.runs.files import write_bytes
+from pofx.runs.files import make_folder, write_bytes
 from pofx.runs.layout import RunFolder
 from pofx.runs.records import ColumnRow, Recipe, Rows, Run, Source
 from pofx.spaces.sequence import Sequence as Sequences
@@ -146,10 +146,10 @@ def _write(out: Path, run: Run, looked: Looked, experiment: Experiment) -> None:
     shutil.rmtree(aside.path, ignore_errors=True)
     try:
         (aside.path / "models").mkdir(parents=True)
-        (aside.path / "pictures").mkdir(parents=True) if looked.files else None
         for each in experiment.contenders:
             save(each.model, aside.model(each.name))
         for file, content in looked.files.items():
+            make_folder((aside.path / file).parent)
             write_bytes(aside.path / file, content)
         write_bytes(aside.path / "surprise.npy", _npy(looked.reference))
         aside.write(looked.evidence)

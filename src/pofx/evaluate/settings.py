@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from pofx.data.images.form import Form
+from pofx.data.sounds.form import SoundForm
+from pofx.data.texts.form import TextForm
 from pofx.errors import PofxError
 
 Binarise = Literal["no", "dynamic", "threshold"]
@@ -30,6 +32,13 @@ class Settings:
     binarise: Binarise = "no"
     """Of pictures: black and white by chance, drawn anew for each training step (`dynamic`), or by `threshold`."""
 
+    text: TextForm = field(default_factory=TextForm)
+    """Of texts: where they are in files."""
+    sound: SoundForm = field(default_factory=SoundForm)
+    """Of sounds: the one form that they are brought to."""
+    encoding: str = "utf-8"
+    """Of text files, tables too."""
+
     def __post_init__(self) -> None:
         if self.seconds is not None and not 0 <= self.seconds < math.inf:
             raise PofxError("this is no time to fit in", got=f"{self.seconds:g} seconds", expected="0 seconds or more")
@@ -45,4 +54,10 @@ class Settings:
         words += [] if self.form.channels is None else ["--channels", self.form.channels]
         words += [] if self.form.background is None else ["--background", self.form.background]
         words += ["--first-frame"] if self.form.first_frame else []
+        words += [] if self.text.documents == "auto" else ["--documents", self.text.documents]
+        words += [] if self.text.column is None else ["--text-column", self.text.column]
+        words += [] if self.sound.rate is None else ["--rate", str(self.sound.rate)]
+        words += ["--mono"] if self.sound.mono else []
+        words += ["--skip-broken"] if self.sound.skip_broken else []
+        words += [] if self.encoding == "utf-8" else ["--encoding", self.encoding]
         return words + ([] if self.binarise == "no" else ["--binarise", self.binarise])

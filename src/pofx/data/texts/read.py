@@ -1,9 +1,10 @@
 """Texts from a path, as `Data` in a `Text` space.
 
-    data = read_texts("shakespeare.txt").data             # one stream, in passages of 1,000 bytes
-    data = read_texts("reviews/").data                    # a folder: each file is a document
-    data = read_texts("names.txt", documents="lines").data
-    data = read_texts("reviews.jsonl", column="body").data
+    data = read_texts("shakespeare.txt")                  # one stream, in passages of 1,000 bytes
+    data = read_texts("reviews/")                         # a folder: each file is a document
+    data = read_texts("names.txt", documents="lines")
+    data = read_texts("reviews.jsonl", column="body")
+    read("shakespeare.txt").notes                         # what was decided on the way, for people
 
 Bytes are kept as they are, line ends too; a byte order mark is left out. UTF-16 is recognised by its mark.
 """
@@ -15,19 +16,19 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 from pofx.data.dataset import Data
 from pofx.data.reading.files import open_source
 from pofx.data.tables import read_table
 from pofx.data.texts.cut import documents as as_documents
 from pofx.data.texts.cut import stream
+from pofx.data.texts.form import Documents
 from pofx.data.texts.sniff import text_files
 from pofx.errors import ReadError
 from pofx.spaces.table import unknown_column
 from pofx.training.recorder import SILENT, Recorder
 
-Documents = Literal["auto", "stream", "file", "lines", "paragraphs"]
 MARK = b"\xef\xbb\xbf"
 FEW = 30  # files of a folder, below which they are one text
 ITEMS = 500  # lines of one word each, from which on a file is a list and not a text
@@ -49,6 +50,18 @@ class ReadTexts:
 
 
 def read_texts(
+    path: str | Path,
+    *,
+    documents: Documents = "auto",
+    column: str | None = None,
+    encoding: str = "utf-8",
+    recorder: Recorder = SILENT,
+) -> Data:
+    """The texts of a path. See `read`."""
+    return read(path, documents=documents, column=column, encoding=encoding, recorder=recorder).data
+
+
+def read(
     path: str | Path,
     *,
     documents: Documents = "auto",

@@ -1,0 +1,54 @@
+"""Texts to files: one .txt, JSON lines, or a new folder of .txt; whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from pofx.errors import ReadError
+from pofx.runs.files import write_bytes
+
+
+def write_texts(texts: Sequence[str], out: Path) -> None:
+    """Write strings, byte for byte where they are one file each; JSON lines show bytes that are no UTF-8 as U+FFFD.
+
+    Raises:
+        ReadError: several texts for one .txt, a folder that is there, or a place that cannot be written.
+    """
+    suffix = out.suffix.lower()
+    contents = [text.encode("utf-8", "surrogateescape") for text in texts]
+    if suffix == ".jsonl":
+        lines = [json.dumps({"text": content.decode("utf-8", "replace")}, ensure_ascii=False) for content in contents]
+        write_bytes(out, "".join(line + "\n" for line in lines).encode())
+    elif suffix:
+        if len(contents) != 1:
+            raise ReadError(
+                "one file holds one text",
+                got=f"{len(contents)} texts",
+                remedy="-n 1, NAME.jsonl, or a new folder",
+                where=str(out),
+            )
+        write_bytes(out, contents[0])
+    else:
+        _folder(contents, out)
+
+
+def _folder(contents: Sequence[bytes], out: Path) -> None:
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ReadError("the place is taken", remedy="name a new folder", where=str(out))
+    aside = out.with_name(f".{out.name}.new")
+    shutil.rmtree(aside, ignore_errors=True)
+    try:
+        aside.mkdir(parents=True)
+        digits = len(str(max(len(contents), 1)))
+        for place, content in enumerate(contents):
+            (aside / f"{place + 1:0{digits}d}.txt").write_bytes(content)
+        if out.exists():
+            out.rmdir()
+        aside.rename(out)
+    except OSError as error:
+        raise ReadError("the texts cannot be written", got=error.strerror or str(error), where=str(out)) from None
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
