@@ -47,7 +47,9 @@ def _like_a_table(path: Path) -> bool:
         return False
     if all(_numbers(line) for line in lines[1:]):
         return True
-    counts = ({line.count(separator) for line in lines} for separator in SEPARATORS)
+    prose = sum(line.count(", ") for line in lines)  # a comma of a sentence has a blank behind it
+    separators = [separator for separator in SEPARATORS if separator != "," or not prose]
+    counts = ({line.count(separator) for line in lines} for separator in separators)
     return any(len(count) == 1 and count != {0} for count in counts)
 
 
