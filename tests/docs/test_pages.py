@@ -11,7 +11,7 @@ import pytest
 from pofx.cli.main import main
 
 ROOT = Path(__file__).parents[2]
-PAGES = ["README.md", "docs/quickstart.md", "docs/networks.md"]
+PAGES = ["README.md", "docs/quickstart.md", "docs/networks.md", "docs/autoregressive.md"]
 
 
 def blocks(page: str, language: str) -> list[str]:
