@@ -64,6 +64,11 @@ class Sequence(Space):
         """Whole numbers are never missing."""
 
 
+def wide(x: Tensor) -> Tensor:
+    """Rows in a type that `PAD` fits into."""
+    return x if x.dtype in (torch.int32, torch.int64, torch.float64) else x.int()
+
+
 def lengths(x: Tensor) -> Tensor:
     """How many values each row has, `[n, L] -> [n]`."""
     return (x != PAD).sum(1)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pofx.errors import SpaceError
-from pofx.spaces.sequence import PAD, Sequence, filled
+from pofx.spaces.sequence import PAD, Sequence, filled, wide
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Symbols(Sequence):
     def read(self, values: Any) -> Tensor:
         """A list of sequences of codes without end marks, or a tensor in tensor form; int32 `[n, longest]`."""
         if isinstance(values, Tensor):
-            return values
+            return wide(values)
         rows = [torch.from_numpy(np.asarray(value, dtype=np.int32).reshape(-1)) for value in values]
         return filled([torch.cat([row, row.new_full((1,), self.end)]) if self.ends else row for row in rows])
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from pofx.errors import SpaceError
-from pofx.spaces.sequence import Sequence, filled
+from pofx.spaces.sequence import Sequence, filled, wide
 
 END = 256  # the code of the end mark
 
@@ -36,7 +36,7 @@ class Text(Sequence):
     def read(self, values: Any) -> Tensor:
         """A string, a list of strings or bytes, a series or a frame of one column; int32 `[n, longest]`."""
         if isinstance(values, Tensor):
-            return values
+            return wide(values)
         return filled([self.codes(_bytes(value, row)) for row, value in enumerate(_listed(values))])
 
     def read_begun(self, values: Any) -> Tensor:

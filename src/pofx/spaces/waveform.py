@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pofx.errors import SpaceError
-from pofx.spaces.sequence import PAD, Sequence, filled
+from pofx.spaces.sequence import PAD, Sequence, filled, wide
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Waveform(Sequence):
         """A list of waves `[moments]` or `[moments, channels]` of whole numbers, an array of equally long ones
         `[n, moments]`, or a tensor in tensor form; int32 `[n, longest]`."""
         if isinstance(values, Tensor):
-            return values
+            return wide(values)
         return filled([self._row(np.asarray(value), row) for row, value in enumerate(values)])
 
     def show(self, x: Tensor) -> list[np.ndarray]:
