@@ -110,7 +110,7 @@ def test_samples_go_on_from_a_prompt(home, capsys):
 def test_samples_go_to_files(home, capsys):
     assert main(["sample", str(home / "told"), "-n", "3", "-o", str(home / "new")]) == 0
     assert len(list((home / "new").iterdir())) == 3
-    assert "taken" in refuse(capsys, "sample", home / "told", "-n", 3, "-o", home / "new")
+    assert "not empty" in refuse(capsys, "sample", home / "told", "-n", 3, "-o", home / "new")
     assert "one file holds one text" in refuse(capsys, "sample", home / "told", "-n", 3, "-o", home / "new.txt")
 
 

@@ -199,7 +199,7 @@ def test_texts_are_written_whole(tmp_path: Path) -> None:
     assert pl.read_ndjson(tmp_path / "out.jsonl")["text"].to_list() == ["one\ufffd", "zwei ü"]
     with pytest.raises(ReadError, match="one file holds one text"):
         write_texts(texts, tmp_path / "out.txt")
-    with pytest.raises(ReadError, match="taken"):
+    with pytest.raises(ReadError, match="not empty"):
         write_texts(texts, tmp_path / "out")
 
 

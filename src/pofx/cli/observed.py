@@ -122,7 +122,7 @@ def _texts(path: Path, options: ReadOptions, space: Text, console: Console) -> O
 def _sounds(path: Path, options: SoundOptions, space: Waveform, console: Console) -> Observed:
     import polars as pl
 
-    from pofx.data.sounds.read import read_sounds
+    from pofx.data.sounds.read import read as read_sounds
 
     form = options.form()
     read = read_sounds(path, rate=form.rate, mono=form.mono, skip_broken=form.skip_broken, recorder=console)

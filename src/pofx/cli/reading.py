@@ -55,7 +55,7 @@ def _texts(path: Path, settings: Settings, console: Console) -> tuple[Prepared, 
 
 
 def _sounds(path: Path, settings: Settings, console: Console) -> tuple[Prepared, tuple[str, ...]]:
-    from pofx.data.sounds.read import read_sounds
+    from pofx.data.sounds.read import read as read_sounds
     from pofx.evaluate.prepare_sequences import prepare_sounds
 
     form = settings.sound

@@ -6,12 +6,7 @@ colour above 8 bits has no place in it.
 
 from __future__ import annotations
 
-import contextlib
 import math
-import os
-import secrets
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +14,7 @@ import numpy as np
 
 from pofx.data.images.pillow import load_pillow
 from pofx.errors import ReadError
-from pofx.runs.files import refused, replacing
+from pofx.runs.files import new_folder, replacing
 from pofx.spaces.image import Image
 
 GAP = 2  # pixels between the pictures of a sheet
@@ -99,27 +94,9 @@ def _write_sheet(images: np.ndarray, path: Path) -> None:
 
 def _write_folder(images: np.ndarray, space: Image, path: Path) -> None:
     pillow, digits = load_pillow(), len(str(max(len(images), 1)))
-    with _new_folder(path) as aside:
+    with new_folder(path) as aside:
         for k, pixels in enumerate(images):
             image = pillow.fromarray(pixels)
             (image.convert("1") if space.bits == 1 and space.channels == 1 else image).save(
                 aside / f"{k + 1:0{digits}}.png"
             )
-
-
-@contextlib.contextmanager
-def _new_folder(path: Path) -> Iterator[Path]:
-    """A folder aside that takes its place when all is written."""
-    if path.is_dir() and any(path.iterdir()):
-        raise ReadError("this folder is not empty", remedy="name a new one, or empty it", where=str(path))
-    aside = path.with_name(f".{path.name[:80]}.{secrets.token_hex(4)}.tmp")
-    try:
-        aside.mkdir()
-        yield aside
-        if path.is_dir():
-            path.rmdir()
-        os.replace(aside, path)
-    except OSError as error:
-        raise refused(path, error) from error
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)

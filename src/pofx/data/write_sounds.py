@@ -5,11 +5,6 @@ Files have 8, 16 or 24 bits; waves of another depth are made louder to the next,
 
 from __future__ import annotations
 
-import contextlib
-import os
-import secrets
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +12,7 @@ import numpy as np
 
 from pofx.data.sounds.door import load_soundfile
 from pofx.errors import ReadError
-from pofx.runs.files import refused, replacing
+from pofx.runs.files import new_folder, replacing
 from pofx.spaces.waveform import Waveform
 
 FORMATS = {".wav": "WAV", ".flac": "FLAC"}
@@ -58,7 +53,7 @@ def write_sounds(waves: Any, space: Waveform, out: str | Path) -> None:
         )
     else:
         digits = len(str(len(rows)))
-        with _new_folder(target) as folder:
+        with new_folder(target) as folder:
             for k, wave in enumerate(rows):
                 _write(wave, space, folder / f"{k + 1:0{digits}}.wav", "WAV", target)
 
@@ -78,21 +73,3 @@ def _write(wave: np.ndarray, space: Waveform, path: Path, kind: str, target: Pat
             remedy="write a folder or a .wav" if kind == "FLAC" else "",
             where=str(target),
         ) from error
-
-
-@contextlib.contextmanager
-def _new_folder(path: Path) -> Iterator[Path]:
-    """A folder aside that takes its place when all is written."""
-    if path.is_dir() and any(path.iterdir()):
-        raise ReadError("this folder is not empty", remedy="name a new one, or empty it", where=str(path))
-    aside = path.with_name(f".{path.name[:80]}.{secrets.token_hex(4)}.tmp")
-    try:
-        aside.mkdir()
-        yield aside
-        if path.is_dir():
-            path.rmdir()
-        os.replace(aside, path)
-    except OSError as error:
-        raise refused(path, error) from error
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)

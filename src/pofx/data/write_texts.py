@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from pofx.errors import ReadError
-from pofx.runs.files import write_bytes
+from pofx.runs.files import new_folder, write_bytes
 
 
 def write_texts(texts: Sequence[str], out: Path) -> None:
@@ -36,19 +35,7 @@ def write_texts(texts: Sequence[str], out: Path) -> None:
 
 
 def _folder(contents: Sequence[bytes], out: Path) -> None:
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ReadError("the place is taken", remedy="name a new folder", where=str(out))
-    aside = out.with_name(f".{out.name}.new")
-    shutil.rmtree(aside, ignore_errors=True)
-    try:
-        aside.mkdir(parents=True)
-        digits = len(str(max(len(contents), 1)))
+    digits = len(str(max(len(contents), 1)))
+    with new_folder(out) as aside:
         for place, content in enumerate(contents):
             (aside / f"{place + 1:0{digits}d}.txt").write_bytes(content)
-        if out.exists():
-            out.rmdir()
-        aside.rename(out)
-    except OSError as error:
-        raise ReadError("the texts cannot be written", got=error.strerror or str(error), where=str(out)) from None
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)

@@ -31,8 +31,10 @@ CAP = 6.0  # a training that ends this many times further from the best one than
 APART = 20.0  # times: trainings so different in length stand on a log axis of seconds
 
 
-def losses(curves: Sequence[Curve], dims: float | None, units: str, key: str) -> Markup | None:
-    """Training and validation loss of every curve, in bits per dimension where there are `dims`, else in nats."""
+def losses(
+    curves: Sequence[Curve], dims: float | None, units: str, key: str, *, per: str = "bits per dimension"
+) -> Markup | None:
+    """Training and validation loss of every curve, in bits per value where there are `dims`, else in nats."""
     factor = 1.0 if not dims else bits(1.0) / dims
     lines = [(c, _line(c.seconds, c.training, factor), _line(c.seconds, c.validation, factor)) for c in curves]
     lines = [line for line in lines if len(line[1]) or len(line[2])][:MOST]
@@ -48,7 +50,7 @@ def losses(curves: Sequence[Curve], dims: float | None, units: str, key: str) ->
         y = span([line[:, 1] for _, *both in lines for line in both], [_end(*both)[1] for _, *both in lines])
         y.up(axes, most=6)
         axes.set_xlabel("seconds", labelpad=6)
-        axes.set_ylabel("bits per dimension" if dims else units)
+        axes.set_ylabel(per if dims else units)
         for place, (_, training, validation) in enumerate(lines):
             _draw(axes, training, validation, hue(place))
         _labels(axes, names, [_end(*both) for _, *both in lines], y, height - TOP - BOTTOM)

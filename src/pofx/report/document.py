@@ -18,6 +18,7 @@ from pofx.report.marginals import marginal, overlap
 from pofx.report.page import style, template
 from pofx.report.pairs import pair
 from pofx.report.picture_sections import sections
+from pofx.report.sequence_sections import sequences
 from pofx.report.sheets import Pictures, inside, nowhere
 from pofx.report.tiles import tiles
 from pofx.runs.evidence import ColumnEvidence, Evidence, OddRow
@@ -65,6 +66,7 @@ def render(run: Run, evidence: Evidence, pictures: Pictures = nowhere) -> str:
         **_calibration(run, evidence),
         **_odd(evidence),
         **sections(run, evidence, pictures),
+        **sequences(run, evidence, pictures),
         score_picture=scores(evidence, "scores", run.outcome) if len(evidence.score_edges) > 1 else None,
         recipe_json=_recipes(run),
     )

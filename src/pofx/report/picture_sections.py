@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from pofx.report import bits, words
 from pofx.report import picture_words as says
-from pofx.report import words
 from pofx.report.curves import MOST as CURVES
 from pofx.report.curves import losses, terms
 from pofx.report.latent import clouds, latent_map, use_chart
 from pofx.report.sheets import Pictures, Shown, budgeted, shown
+from pofx.report.text import significant
 from pofx.runs.evidence import Curve, Evidence
 from pofx.runs.pictures import PictureEvidence, Sheet
 from pofx.runs.records import Run
@@ -30,6 +31,7 @@ def sections(run: Run, evidence: Evidence, pictures: Pictures) -> dict[str, Any]
         **_training(run, evidence),
         "truth": shown(evidence.truth, pictures) if evidence.truth else None,
         "samples": [_samples(each, pictures) for each in some],
+        "maps": [_map(each, pictures) for each in some if each.bits_map or each.completions],
         "reconstructions": [
             {"model": each.model, "sheet": shown(each.reconstructions, pictures, wide=ROW), "of": each}
             for each in some
@@ -48,7 +50,7 @@ def _training(run: Run, evidence: Evidence) -> dict[str, Any]:
     own = [(curve, losses([curve], None, "loss", f"loss{k}")) for k, curve in enumerate(apart)]
     cards = [{"curve": curve, "picture": terms(curve, f"terms{k}")} for k, curve in enumerate(curves)]
     return {
-        "loss_picture": losses(together, run.dims, run.units, "losses"),
+        "loss_picture": losses(together, run.dims, run.units, "losses", per=bits.per(run)),
         "own_losses": [{"curve": curve, "picture": picture} for curve, picture in own if picture is not None],
         "term_cards": [card for card in cards if card["picture"] is not None],
         "curves_left_out": len(evidence.curves) - len(curves),
@@ -70,6 +72,15 @@ def _samples(each: PictureEvidence, pictures: Pictures) -> dict[str, Any]:
         "sheet": shown(each.samples, pictures),
         "neighbours": _maybe(each.neighbours, pictures),
         "memory": says.memory(each.memory) if each.memory else "",
+    }
+
+
+def _map(each: PictureEvidence, pictures: Pictures) -> dict[str, Any]:
+    return {
+        "model": each.model,
+        "bits": shown(each.bits_map, pictures, wide=ROW) if each.bits_map else None,
+        "most": significant(each.bits_most, 2) if each.bits_most is not None else "",
+        "completions": shown(each.completions, pictures, wide=ROW) if each.completions else None,
     }
 
 

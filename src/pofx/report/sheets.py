@@ -88,7 +88,7 @@ def shown(sheet: Sheet, pictures: Pictures, *, wide: int = WIDE) -> Shown:
     width = max(1, sheet.width)
     return Shown(
         sheet=sheet,
-        source=_source(pictures(sheet.file)),
+        source=source(pictures(sheet.file)),
         one=width,
         wide=width * zoom(width, wide),
         shrinks="large" if width > wide else "larger-than-phone" if width > PHONE else "",
@@ -125,7 +125,8 @@ def _percent(place: int, of: int) -> float:
     return round(100 * place / (of - 1), 4) if of > 1 else 0.0
 
 
-def _source(content: bytes | None) -> str | None:
+def source(content: bytes | None) -> str | None:
+    """The data URI of a PNG file; None where it is none, or too large."""
     if content is None or not content.startswith(SIGNATURE) or len(content) > LARGEST:
         return None
     return "data:image/png;base64," + base64.b64encode(content).decode("ascii")

@@ -35,7 +35,7 @@ def _score_tile(run: Run, chosen: ModelRow, log_prob: float) -> tuple[str, str, 
     places, error = bits.places(run), bits.error(run, chosen.std_error)
     draws = f"; {count(chosen.draws, 'draw')}" if chosen.draws else ""
     remark = "" if error is None else f"± {number(error, places)}"
-    return "held-out bits per dimension", bits.bounded(chosen) + number(cost, places), f"{remark}{draws}".lstrip("; ")
+    return f"held-out {bits.per(run)}", bits.bounded(chosen) + number(cost, places), f"{remark}{draws}".lstrip("; ")
 
 
 def _remark(error: float | None, units: str) -> str:

@@ -16,6 +16,9 @@ BASELINE = "independent"
 FLAT = 0.01  # a column whose p-value, times the number of columns, is below this departs from flat
 
 
+_PARTS = {"row": "columns", "picture": "pixels"}
+
+
 @dataclass(frozen=True)
 class Gain:
     """How many nats the chosen model is better than the baseline, on the same rows."""
@@ -63,14 +66,21 @@ def headline(run: Run) -> list[str]:
     rows, name = run.rows, PurePath(run.source.path).name
     total = rows.train + rows.validation + rows.test
     models = f"{len(run.models)} models were" if len(run.models) != 1 else "One model was"
-    each = f"{count(_modelled(run), 'column')}" if run.dims is None else f"{count(round(run.dims), 'value')} each"
-    first = f"{models} fitted to {name}: {count(total, run.outcome)}, {each}."
+    first = f"{models} fitted to {name}: {count(total, run.outcome)}{_each(run)}."
     return [first, *_chosen(run), *_gained(run)]
+
+
+def _each(run: Run) -> str:
+    if run.outcome == "row":
+        return f", {count(_modelled(run), 'column')}"
+    if not run.dims:
+        return ""
+    return f", {bits.values(run)} each" if run.outcome == "picture" else f" of about {bits.values(run)} each"
 
 
 def parts(run: Run) -> str:
     """What an outcome consists of."""
-    return "pixels" if run.outcome == "picture" else "columns"
+    return _PARTS.get(run.outcome, f"{run.dim}s" if run.dim else "values")
 
 
 def left_out(run: Run) -> list[ColumnRow]:
@@ -93,7 +103,7 @@ def _chosen(run: Run) -> list[str]:
         if run.dims is None:
             return [f"{start} has a mean log-probability of {shown} {run.units}."]
         cost = bits.score(run, chosen, bits.places(run))
-        return [f"{start} needs {cost} bits per dimension: a mean log-probability of {shown} {run.units}."]
+        return [f"{start} needs {cost} {bits.per(run)}: a mean log-probability of {shown} {run.units}."]
     if chosen.impossible:
         return [f"{start} gives probability zero to {count(chosen.impossible, run.outcome)}, so it has no mean score."]
     return [f"The chosen model, {run.chosen}, can be sampled, but has no probability to ask for."]
@@ -101,7 +111,7 @@ def _chosen(run: Run) -> list[str]:
 
 def _gained(run: Run) -> list[str]:
     baseline, better = named(run, BASELINE), gain(run)
-    if run.chosen == BASELINE and (run.dims or _modelled(run)) > 1:
+    if run.chosen == BASELINE and (_modelled(run) if run.outcome == "row" else run.dims or 0) > 1:
         start = f"No model that links the {parts(run)} did better on the validation {run.outcome}s"
         return [f"{start} than treating them as independent."]
     if better is not None:
@@ -159,8 +169,33 @@ def split_of(run: Run) -> str:
     """How the rows were split, in words."""
     kind, _, column = run.recipe.split.partition(":")
     by = f" {short(column, 60)}" if column else ""
-    known = {"time": f"split in the order of{by or ' time'}", "group": f"split by the groups of{by}"}
+    known = {
+        "time": f"split in the order of{by or ' time'}",
+        "group": f"split by the groups of{by}",
+        "in order": "split in the order of the text",
+    }
     return known.get(kind, f"{kind} split")
+
+
+def belongs(run: Run) -> str:
+    """What a score of texts or sounds depends on beside the model."""
+    start = f"{bits.per(run).capitalize()} are the sum over all {run.outcome}s, divided by their {parts(run)}"
+    if run.outcome == "passage":
+        return (
+            f"{start}, whatever pieces a model reads, so that models with different tokens can be compared. Each "
+            "passage is scored without what stood before it: of longer passages a model knows more, and they cost less."
+        )
+    if run.outcome == "document":
+        return (
+            f"{start}, whatever pieces a model reads, so that models with different tokens can be compared. The end of "
+            "each document is paid for, too, but counts as no byte."
+        )
+    if run.outcome == "recording":
+        return (
+            f"{start}. They belong to this rate and this depth: of sounds at another rate, cut, made louder or softer, "
+            "or of fewer bits they are another number, and not to be compared."
+        )
+    return f"{start}."
 
 
 def citation(run: Run) -> str:
@@ -177,6 +212,6 @@ def citation(run: Run) -> str:
     if run.dims is not None:
         draws = f", {count(chosen.draws, 'draw')}" if chosen.draws else ""
         cost = bits.score(run, chosen, bits.places(run))
-        return f"{start} scores {cost} bits per dimension ({bounded(chosen)}{nats} {run.units}{draws}) {where}."
+        return f"{start} scores {cost} {bits.per(run)} ({bounded(chosen)}{nats} {run.units}{draws}) {where}."
     binary = plus_minus(to_bits(chosen.log_prob), None if error is None else to_bits(error), decimals_for([error]))
     return f"{start} scores {bounded(chosen)}{nats} {run.units} ({bounded(chosen)}{binary} bits) {where}."

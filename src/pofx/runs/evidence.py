@@ -1,6 +1,7 @@
 """What the report of a run draws, as plain records without torch: `evidence.json` of the run folder.
 
-Columns and pairs are of tables, `pictures` of pictures; curves are of whatever was trained by gradients.
+Columns and pairs are of tables, `pictures` of pictures, `texts` and `sounds` of these; curves are of whatever was
+trained by gradients.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import Any
 
 from pofx.runs.pictures import PictureEvidence, Sheet
 from pofx.runs.plain import FORMAT
+from pofx.runs.sequences import SoundEvidence, TextEvidence
 
 
 @dataclass(frozen=True)
@@ -118,4 +120,8 @@ class Evidence:
     """Of every model of a run on pictures; `columns` and `pairs` are then empty."""
     truth: Sheet | None = None
     """Some of the training pictures."""
+    texts: tuple[TextEvidence, ...] = ()
+    """Of the chosen model of a run on texts first, then of the best other one; `columns` and `pairs` are then empty."""
+    sounds: tuple[SoundEvidence, ...] = ()
+    """Of the chosen model of a run on sounds."""
     format: int = FORMAT

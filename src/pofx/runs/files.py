@@ -11,6 +11,7 @@ import contextlib
 import errno
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,6 +68,24 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise refused(path, error) from error
+
+
+@contextlib.contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A folder aside that takes its place, new or empty until then, when all is written."""
+    if path.is_dir() and any(path.iterdir()):
+        raise ReadError("this folder is not empty", remedy="name a new one, or empty it", where=str(path))
+    aside = path.with_name(f".{path.name[:80]}.{secrets.token_hex(4)}.tmp")
+    try:
+        aside.mkdir()
+        yield aside
+        if path.is_dir():
+            path.rmdir()
+        os.replace(aside, path)
+    except OSError as error:
+        raise refused(path, error) from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def refused(path: str | Path, error: OSError) -> ReadError:

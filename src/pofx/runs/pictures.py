@@ -77,3 +77,9 @@ class PictureEvidence:
     bounds: tuple[Bound, ...] = ()
     odd: Sheet | None = None
     """The least probable held-out pictures, captions saying bits per dimension."""
+    bits_map: Sheet | None = None
+    """Two rows: held-out pictures, and under each how many bits each pixel of it cost: none black, most white."""
+    bits_most: float | None = None
+    """Bits of a pixel that is white on these maps; what cost more is white, too."""
+    completions: Sheet | None = None
+    """Five rows: held-out pictures, the half of each that the model was shown, and three endings it made up."""

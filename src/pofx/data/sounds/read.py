@@ -1,7 +1,7 @@
 """Sounds from a path, as `Data` in a `Waveform` space, with class labels as conditions.
 
-    read_sounds("digits/").data                    # a folder; its sub-folders are the classes
-    read_sounds("speech.tar.gz", rate=8000).notes  # what was decided on the way, for people
+    read_sounds("digits/")                         # a folder; its sub-folders are the classes
+    read("speech.tar.gz", rate=8000).notes         # what was decided on the way, for people
 
 Taken: WAV, FLAC, OGG, Opus, AIFF and MP3; one recording, or a folder, zip or tar of them. Samples stay the whole
 numbers that were recorded: int16, above 16 bits int32, one recording after the other (`Data.ends`).
@@ -43,6 +43,19 @@ class ReadSounds:
 
 
 def read_sounds(
+    path: str | Path,
+    *,
+    rate: int | None = None,
+    mono: bool = False,
+    skip_broken: bool = False,
+    labels: Labels | None = "auto",
+    recorder: Recorder = SILENT,
+) -> Data:
+    """The recordings of a path. See `read`."""
+    return read(path, rate=rate, mono=mono, skip_broken=skip_broken, labels=labels, recorder=recorder).data
+
+
+def read(
     path: str | Path,
     *,
     rate: int | None = None,

@@ -16,6 +16,7 @@ from pofx.evaluate.experiment import Experiment
 from pofx.evaluate.leaderboard import Scored
 from pofx.evaluate.looked import Looked, seen
 from pofx.evaluate.pictures.album import Album
+from pofx.evaluate.pictures.bits_map import bits_map, completions
 from pofx.evaluate.pictures.latent import codes_of, map_of, plane_of, reconstructions, use, walk
 from pofx.evaluate.pictures.neighbours import memory_of, nearest
 from pofx.evaluate.scores import mean_score, row_scores
@@ -71,12 +72,16 @@ def _look_at(each: Scored, samples: Tensor, test: Data, training: Tensor, album:
     name, model, space = each.contender.name, each.contender.model, album.space
     row = samples[: min(SHOWN, album.most)]
     places, _ = nearest(row, training, space)
+    found, most = bits_map(model, test.values, album, f"{name}-bits")
     shown = PictureEvidence(
         model=name,
         samples=album.add(f"{name}-samples", samples[: album.most]),
         neighbours=album.add(f"{name}-neighbours", torch.cat([row, training[places].double()]), columns=len(row)),
         memory=memory_of(samples, test.values[:COMPARED], training, space),
         bounds=_bounds(model, test, seed) if model.likelihood is Likelihood.LOWER_BOUND else (),
+        bits_map=found,
+        bits_most=most,
+        completions=completions(model, test.values, album, f"{name}-completions", seed=seed),
     )
     return _with_codes(shown, model, test, album, seed)
 
