@@ -6,11 +6,11 @@ import math
 
 import pytest
 import torch
-from tests.laws import toys
+from tests.laws import toys, toys_in_order
 
 from pofx.codecs.scalar import Log
 from pofx.core.estimator import Estimator
-from pofx.laws.book import LAWS, attempt, trials
+from pofx.laws.book import LAWS, attempt, concerns, trials
 from pofx.laws.cases import CASES
 from pofx.laws.doctor import examine
 from pofx.laws.shape import bounds
@@ -115,3 +115,64 @@ def test_findings_of_a_fitted_model_name_what_is_broken() -> None:
     findings = examine(toys.toy(toys.NotNormalised).fit(CASES["normal"].make(0)))
     assert [finding.check for finding in findings if not finding.passed] == ["mass", "cdf"]
     assert "1.05" in next(finding.why for finding in findings if not finding.passed)
+
+
+IN_ORDER: list[tuple[str, str, type[toys_in_order.ToyChain]]] = [
+    ("causal", "symbols", toys_in_order.SeesTheNext),
+    ("causal", "colours", toys_in_order.SeesTheNext),
+    ("listed", "stream", toys_in_order.SeesTheNext),
+    ("causal", "symbols", toys_in_order.BlindSpot),
+    ("causal", "colours", toys_in_order.BlindSpot),
+    ("causal", "wave", toys_in_order.SaysThree),
+    ("chain", "wave", toys_in_order.KnowsTheLength),
+    ("chain", "symbols", toys_in_order.KnowsTheLength),
+    ("batch", "symbols", toys_in_order.KnowsTheLength),
+    ("padding", "wave", toys_in_order.KnowsTheLength),
+    ("padding", "symbols", toys_in_order.CountsPadding),
+    ("parts", "symbols", toys_in_order.CountsPadding),
+    ("parts", "stream", toys_in_order.PartsOfAnother),
+    ("listed", "stream", toys_in_order.PartsOfAnother),
+    ("next", "symbols", toys_in_order.BendsAfterwards),
+    ("next", "wave", toys_in_order.BendsAfterwards),
+    ("listed", "symbols", toys_in_order.BendsAfterwards),
+    ("listed", "wave", toys_in_order.BendsAfterwards),
+    ("counted", "symbols", toys_in_order.DrawsFlat),
+    ("counted", "stream", toys_in_order.DrawsFlat),
+    ("cached", "wave", toys_in_order.DrawsFlat),
+    ("cached", "colours", toys_in_order.DrawsFlat),
+    ("cached", "stream", toys_in_order.StaleCache),
+    ("complete", "symbols", toys_in_order.ForgetsWhatIsGiven),
+    ("complete", "colours", toys_in_order.ForgetsWhatIsGiven),
+    ("cached", "symbols", toys_in_order.AllEquallyLong),
+    ("warp", "stream", toys_in_order.IgnoresTemperature),
+    ("warp", "symbols", toys_in_order.IgnoresTemperature),
+    ("warp", "wave", toys_in_order.LeavesTheLaw),
+]
+
+
+@pytest.mark.parametrize(
+    ("law", "case", "made"), IN_ORDER, ids=lambda part: part if isinstance(part, str) else part.__name__
+)
+def test_the_law_catches_it_in_order(law: str, case: str, made: type[toys_in_order.ToyChain]) -> None:
+    outcome = attempt(LAW[law], toys_in_order.chain(made), case)
+    assert outcome is not None
+    assert not outcome.passed, outcome.why
+    assert "Error" not in outcome.why
+
+
+@pytest.mark.parametrize("case", ["colours", "symbols", "stream", "wave"])
+@pytest.mark.parametrize(
+    "law", ["shape", "listed", "next", "counted", "causal", "padding", "parts", "chain", "cached", "complete", "warp"]
+)
+def test_a_right_model_in_order_passes(law: str, case: str) -> None:
+    if concerns(LAW[law], toys_in_order.Chain(), CASES[case]):
+        outcome = attempt(LAW[law], toys_in_order.Chain(), case)
+        assert outcome is not None
+        assert outcome.passed, outcome.why
+
+
+def test_a_model_may_say_how_far_it_looks_back() -> None:
+    outcome = attempt(LAW["causal"], toys_in_order.chain(toys_in_order.SeesTheLastOne), "symbols")
+    assert outcome is not None
+    assert outcome.passed, outcome.why
+    assert "each value of the 1 before" in outcome.why

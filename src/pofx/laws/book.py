@@ -7,6 +7,8 @@ from functools import lru_cache
 
 from pofx.core.estimator import Estimator
 from pofx.laws.cases import CASES, Case, applies
+from pofx.laws.causal import CAUSAL
+from pofx.laws.drawing import DRAWING
 from pofx.laws.enumerated import ENUMERATED
 from pofx.laws.excuses import COSTLY, REFUSED
 from pofx.laws.mass import MASS
@@ -17,7 +19,8 @@ from pofx.laws.subject import Law, Outcome, Subject
 from pofx.laws.units import UNITS
 from pofx.likelihood import Likelihood
 
-LAWS: tuple[Law, ...] = tuple(sorted((*SHAPE, *MASS, *ENUMERATED, *UNITS, *STATE, *PEERS), key=lambda law: law.number))
+ALL = (*SHAPE, *MASS, *ENUMERATED, *UNITS, *STATE, *PEERS, *CAUSAL, *DRAWING)
+LAWS: tuple[Law, ...] = tuple(sorted(ALL, key=lambda law: law.number))
 
 CRASHES = (  # what a broken model may raise
     ArithmeticError,

@@ -12,12 +12,15 @@ from pofx.codecs.choose import choose
 from pofx.core.estimator import Estimator
 from pofx.data.dataset import Data
 from pofx.errors import SpaceError
+from pofx.laws.cases_in_order import colours, stream, symbols, text, wave
 from pofx.rng import generator, split
 from pofx.spaces.base import MISSING, Scalar
 from pofx.spaces.image import Image
 from pofx.spaces.numeric import Circle, Grid, Integer, Interval, Positive, Real
 from pofx.spaces.symbolic import Category, Constant, Date, Maybe
+from pofx.spaces.symbols import Symbols
 from pofx.spaces.table import Table
+from pofx.spaces.text import Text
 
 Column = tuple[Scalar, Tensor]
 
@@ -30,7 +33,7 @@ class Case:
         name: what reports call it.
         make: `make(seed)` generates rows; another seed gives other rows from the same law.
         smooth: whether a fitted density is smooth enough to be integrated.
-        structured: whether its columns depend on each other strongly enough for a joint model to show.
+        structured: whether its values depend on each other strongly enough for a joint model to show.
     """
 
     name: str
@@ -44,7 +47,8 @@ def applies(estimator: Estimator, data: Data) -> bool:
     if data.weights is not None and "weights" not in estimator.capabilities:
         return False
     if not isinstance(data.space, Table):
-        return type(data.space) in estimator.accepts
+        as_symbols = isinstance(data.space, Text) and Symbols in estimator.accepts
+        return as_symbols or type(data.space) in estimator.accepts
     try:
         codec = choose(data.space, data.values, estimator.accepts, estimator.name, standardise=estimator.standardise)
     except SpaceError:  # the one thing that `choose` refuses: a space that is not in `accepts`
@@ -217,5 +221,10 @@ CASES: dict[str, Case] = {
         Case("few", few),
         Case("weighted", weighted),
         Case("pictures", pictures),
+        Case("colours", colours, structured=True),
+        Case("symbols", symbols, structured=True),
+        Case("stream", stream, structured=True),
+        Case("text", text, structured=True),
+        Case("wave", wave, structured=True),
     )
 }

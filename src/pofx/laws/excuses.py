@@ -26,6 +26,12 @@ COSTLY: dict[str, tuple[str, ...]] = {
     "stacking": ("category", "groups", "few", "tiny"),
     "vae": ("correlated", "category", "mixed", "few", "pictures"),
     "autoencoder": ("correlated", "category", "mixed", "few", "pictures"),
+    "made": ("correlated", "category", "mixed", "maybe", "few"),
+    "pixelcnn": ("pictures", "colours"),
+    "pixelrnn": ("pictures", "colours"),
+    "gpt": ("symbols", "stream", "text"),
+    "ngram": ("symbols", "stream", "text"),
+    "wavenet": ("wave",),
 }
 """Estimators that fit many others, or train networks, which are tried on these cases only; parts are tried on all."""
 

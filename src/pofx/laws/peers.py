@@ -16,6 +16,7 @@ from pofx.laws.cases import CASES
 from pofx.laws.oracles import FIXED, ORACLES
 from pofx.laws.subject import Law, Outcome, Subject, close, first_failure, score
 from pofx.likelihood import Likelihood
+from pofx.spaces.sequence import PAD, Sequence
 from pofx.spaces.table import Table
 from pofx.training.plan import Plan
 from pofx.training.recorder import SILENT
@@ -38,19 +39,33 @@ def oracle(subject: Subject) -> Outcome | None:
 
 
 def beats_independent(subject: Subject) -> Outcome | None:
-    """Law 14, on fresh rows of a case whose columns depend on each other."""
+    """Law 14, on fresh rows of a case whose values depend on each other."""
     if subject.model.likelihood is not Likelihood.EXACT:
         return None
-    gain = score(subject.model, CASES[subject.case].make(1).values) - _baseline(subject.case)
+    fresh = CASES[subject.case].make(1)
+    gain = score(subject.model, fresh.block(0, len(fresh))) - _baseline(subject.case)
     mean, error = float(gain.mean()), float(gain.std()) / len(gain) ** 0.5
     return Outcome(mean > CLEARLY * error, f"{mean:+.3f} +- {error:.3f} nats per fresh row against {BASELINE}")
 
 
 @lru_cache(maxsize=8)
 def _baseline(case: str) -> Tensor:
-    """Scores of a case's fresh rows under independent columns, `[n]`."""
-    model = estimator(BASELINE)().fit(CASES[case].make(0), seed=0)
-    return score(model, CASES[case].make(1).values)
+    """Scores of a case's fresh rows under independent columns, or independent values, `[n]`."""
+    data, fresh = CASES[case].make(0), CASES[case].make(1)
+    if isinstance(data.space, Table):
+        return score(estimator(BASELINE)().fit(data, seed=0), fresh.values)
+    x, y = data.block(0, len(data)).long(), fresh.block(0, len(fresh)).long()
+    if isinstance(data.space, Sequence):
+        return _counted(x[x != PAD], y)
+    return torch.stack([_counted(a, b[:, None]) for a, b in zip(x.flatten(1).T, y.flatten(1).T, strict=True)]).sum(0)
+
+
+def _counted(seen: Tensor, y: Tensor) -> Tensor:
+    """Scores of rows `[n, L]` whose values are drawn alike and alone, each as often as it was seen, `[n]`."""
+    there = y != PAD
+    low, high = min(int(seen.min()), int(y[there].min())), max(int(seen.max()), int(y[there].max()))
+    counts = torch.bincount(seen - low, minlength=high - low + 1).double() + 0.5
+    return torch.where(there, (counts / counts.sum()).log()[(y - low).clamp(min=0)], 0.0).sum(1)
 
 
 def weights(subject: Subject) -> Outcome:
@@ -106,7 +121,7 @@ STRUCTURED = tuple(case.name for case in CASES.values() if case.structured)
 
 PEERS = (
     Law(13, "oracle", "agrees with other libraries, or with the formula written out", oracle, once=True),
-    Law(14, "gain", "beats independent columns where columns depend on each other", beats_independent,
+    Law(14, "gain", "beats independent values where values depend on each other", beats_independent,
         cases=STRUCTURED, exact=True),
     Law(21, "weights", "whole weights are repetition", weights, capability="weights",
         cases=("normal", "correlated", "maybe"), exact=True),

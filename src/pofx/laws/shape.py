@@ -8,15 +8,23 @@ import torch
 from torch import Tensor
 
 from pofx.errors import SpaceError
-from pofx.laws.subject import Law, Outcome, Subject, close, first_failure, is_table, score, user_rows
+from pofx.laws.subject import Law, Outcome, Subject, close, first_failure, is_table, score, together, user_rows
 from pofx.likelihood import Likelihood
 from pofx.rng import generator
-from pofx.spaces.base import Scalar
+from pofx.spaces.base import Scalar, Space
 from pofx.spaces.numeric import Grid, Integer, Interval, Positive, Real
+from pofx.spaces.sequence import PAD, Sequence
 from pofx.spaces.symbolic import Category, Maybe
 from pofx.spaces.table import Table
 
-ANSWERS = {"marginal", "condition", "cdf", "left_out"}  # capabilities of a model; the others are about data
+ANSWERS = {
+    "marginal",
+    "condition",
+    "cdf",
+    "left_out",
+    "parts",
+    "complete",
+}  # capabilities of a model; the others are about data
 
 
 def shapes(subject: Subject) -> Outcome:
@@ -26,11 +34,11 @@ def shapes(subject: Subject) -> Outcome:
     shown = model.sample(7, seed=1)
     read = space.read(shown)
     checks = {
-        "draw is float64": drawn.dtype == torch.float64,
-        "draw has shape [n, *event]": tuple(drawn.shape) == (7, *space.event_shape),
+        "draw is float64, of sequences whole numbers": _right_type(space, drawn),
+        "draw has shape [n, *event]": _right_shape(space, drawn, 7),
         "samples lie in the space": bool(space.contains(subject.own).all()),
         "samples read back lie in the space": bool(space.contains(read).all()),
-        "no rows may be drawn": tuple(model.draw(0, seed=1).shape) == (0, *space.event_shape),
+        "no rows may be drawn": _right_shape(space, model.draw(0, seed=1), 0),
         "free_parameters is a number >= 0": type(model.free_parameters) is int and model.free_parameters >= 0,
     }
     if model.likelihood is Likelihood.EXACT:
@@ -46,6 +54,14 @@ def shapes(subject: Subject) -> Outcome:
         checks[f"what it can answer is declared by its estimator ({', '.join(sorted(more))})"] = not more
     wrong = [what for what, holds in checks.items() if not holds]
     return Outcome(not wrong, f"not so: {'; '.join(wrong)}" if wrong else f"{len(checks)} shapes and types")
+
+
+def _right_type(space: Space, x: Tensor) -> bool:
+    return not x.is_floating_point() if isinstance(space, Sequence) else x.dtype == torch.float64
+
+
+def _right_shape(space: Space, x: Tensor, n: int) -> bool:
+    return len(x) == n and (x.ndim == 2 if isinstance(space, Sequence) else x.shape[1:] == space.event_shape)
 
 
 def _same_in_both_forms(subject: Subject) -> bool:
@@ -64,9 +80,11 @@ def finite(subject: Subject) -> Outcome:
         )
     if subject.data is not None:
         weights = subject.data.weights
-        fitted = score(model, subject.data.values if weights is None else subject.data.values[weights > 0])
+        fitted = score(model, subject.rows if weights is None else subject.rows[weights > 0])
         if not bool(torch.isfinite(fitted).all()):
             return Outcome(False, f"a training row has log p = {_odd(fitted)}")
+    if isinstance(model.space, Sequence):
+        return _foreign(subject)
     if not isinstance(model.space, Table):
         return Outcome(True, "own samples and training rows are finite")
     far = score(model, _far_rows(model.space, subject.rows))
@@ -111,6 +129,18 @@ def _outside(subject: Subject) -> Outcome:
     return Outcome(True, f"finite on samples, training and far rows; -inf outside in {tried} columns")
 
 
+def _foreign(subject: Subject) -> Outcome:
+    """Values that are none, and rows that lack their end."""
+    space, x = subject.model.space, subject.rows[:3]
+    assert isinstance(space, Sequence)
+    strange = x.long().clone()
+    strange[:, 0] = 1 << 28
+    wrong = [strange] if space.closing is None else [strange, torch.where(x == space.closing, PAD, x)]
+    scores = torch.cat([torch.as_tensor(subject.model.log_prob(rows)) for rows in wrong])
+    passed = bool((scores == -torch.inf).all())
+    return Outcome(passed, "finite on samples and training rows; -inf outside" if passed else f"outside: {scores[0]}")
+
+
 def _impossible(kind: Scalar) -> float | str | None:
     """A value that is not an outcome, or None where every value that can be read is one."""
     if isinstance(kind, Maybe):
@@ -130,7 +160,8 @@ def _impossible(kind: Scalar) -> float | str | None:
 
 def alone(subject: Subject) -> Outcome:
     """Law 11."""
-    model, x = subject.model, torch.cat([subject.rows[:60], subject.own[:40]])
+    model, x = subject.model, together(subject.rows[:60], subject.own[:40])
+    times = 50 if is_table(model.space) else 5
     whole = score(model, x)
     order = torch.randperm(len(x), generator=generator(5))
     shuffled = torch.empty_like(whole)
@@ -139,7 +170,7 @@ def alone(subject: Subject) -> Outcome:
         "one by one": torch.cat([score(model, x[i : i + 1]) for i in range(0, len(x), 3)]),
         "in blocks of 7": torch.cat([score(model, x[i : i + 7]) for i in range(0, len(x), 7)]),
         "shuffled": shuffled,
-        "repeated": score(model, x.repeat(50, *[1] * (x.ndim - 1)))[-len(x) :],
+        "repeated": score(model, x.repeat(times, *[1] * (x.ndim - 1)))[-len(x) :],
     }
     return first_failure(
         *(close(b, whole[::3] if what == "one by one" else whole, 1e-12, 1e-10, what) for what, b in ways.items())

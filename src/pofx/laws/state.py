@@ -27,7 +27,7 @@ def _same(a: Tensor, b: Tensor) -> bool:
     return a.shape == b.shape and bool(((a == b) | (torch.isnan(a) & torch.isnan(b))).all())
 
 
-def _all_global_state() -> list[object]:
+def global_state() -> list[object]:
     kind, keys, *rest = np.random.get_state(legacy=True)  # noqa: NPY002  # looked at, not used
     return [random.getstate(), str(kind), np.asarray(keys).tobytes(), rest, torch.get_rng_state().numpy().tobytes()]
 
@@ -35,14 +35,14 @@ def _all_global_state() -> list[object]:
 def same_seed(subject: Subject) -> Outcome:
     """Law 9, for a model: sampling and scoring."""
     model = subject.model
-    before = _all_global_state()
+    before = global_state()
     first, again, other = model.draw(50, seed=11), model.draw(50, seed=11), model.draw(50, seed=12)
     scores = _same(_scores(model, subject.own), _scores(model, subject.own))
     checks = {
         "the same seed draws the same": _same(first, again),
         "another seed draws something else": not _same(first, other),
         "the same rows get the same scores": scores,
-        "the global generators stay as they are": before == _all_global_state(),
+        "the global generators stay as they are": before == global_state(),
     }
     return _verdict(checks)
 
@@ -50,15 +50,15 @@ def same_seed(subject: Subject) -> Outcome:
 def same_fit(subject: Subject) -> Outcome:
     """Law 9 for a fit and law 12: what was fitted before, or between, leaves no trace."""
     assert subject.data is not None
-    before = _all_global_state()
+    before = global_state()
     half = subject.data.rows(torch.arange(0, len(subject.data), 2))
     subject.fit(half)
     again = subject.fit(subject.data)
-    x = torch.cat([subject.rows, subject.own])
+    x = subject.all_rows
     checks = {
         "a refit equals the first fit": _same(_scores(again, x), _scores(subject.model, x)),
         "and draws the same": _same(again.draw(50, seed=11), subject.model.draw(50, seed=11)),
-        "the global generators stay as they are": before == _all_global_state(),
+        "the global generators stay as they are": before == global_state(),
     }
     return _verdict(checks)
 
@@ -70,7 +70,7 @@ def storage(subject: Subject) -> Outcome:
         path = Path(folder) / "model.safetensors"
         save(model, path)
         read = load(path)
-    x = torch.cat([subject.rows, subject.own])
+    x = subject.all_rows
     checks = {
         "the same scores, bit for bit": _same(_scores(read, x), _scores(model, x)),
         "the same samples, bit for bit": _same(read.draw(50, seed=11), model.draw(50, seed=11)),
@@ -116,6 +116,6 @@ STATE = (
     Law(9, "seed", "the same seed draws the same, and global generators are not touched", same_seed, alone=True),
     Law(10, "storage", "a model read from its file answers the same, bit for bit", storage, alone=True),
     Law(12, "refit", "a refit equals a fresh fit, and does not touch the global generators", same_fit,
-        cases=("normal", "category"), once=True),
+        cases=("normal", "category", "symbols", "wave", "pictures"), once=True),
     Law(15, "value", "estimators are immutable, hashable, and survive JSON", plain_values, once=True),
 )  # fmt: skip

@@ -11,16 +11,19 @@ from typing import Any
 import polars as pl
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from pofx.core.contract import Model
 from pofx.core.estimator import Estimator
 from pofx.data.dataset import Data
 from pofx.laws.partition import Partition
 from pofx.spaces.base import Scalar, Space
+from pofx.spaces.sequence import PAD, Sequence
 from pofx.spaces.symbolic import Category, Constant, inner_space
 from pofx.spaces.table import Table
 
 SAMPLES = 400  # draws that stand for "the model's own samples" where no statistics are made
+LONG_SAMPLES = 100  # values of a sequence, from which on fewer are drawn
 MASS_TOLERANCE = {1: 1e-6, 2: 2e-4}  # by the number of columns
 
 
@@ -48,13 +51,18 @@ class Subject:
 
     @cached_property
     def own(self) -> Tensor:
-        """Samples of the model `[400, *event]`."""
-        return self.model.draw(SAMPLES, seed=101)
+        """Samples of the model `[400, *event]`; fewer of long sequences."""
+        return self.model.draw(affordable(self.model.space, SAMPLES), seed=101)
 
     @cached_property
     def rows(self) -> Tensor:
         """The training rows where they are known, else samples."""
-        return self.own if self.data is None else self.data.values
+        return self.own if self.data is None else self.data.block(0, len(self.data))
+
+    @cached_property
+    def all_rows(self) -> Tensor:
+        """Training rows, then samples."""
+        return together(self.rows, self.own)
 
     @cached_property
     def table(self) -> Table:
@@ -101,6 +109,21 @@ class Law:
     smooth: bool = False
     once: bool = False
     exact: bool = False
+
+
+def affordable(space: Space, most: int) -> int:
+    """How many samples to draw: at most so many, and fewer of long sequences."""
+    if not isinstance(space, Sequence):
+        return most
+    return most if space.closing is not None else min(most, max(20, LONG_SAMPLES * most // max(space.length, 1)))
+
+
+def together(*rows: Tensor) -> Tensor:
+    """Rows below each other, `[n, ...]`; sequences are filled up to one length."""
+    if rows[0].ndim == 2:
+        longest = max(x.shape[1] for x in rows)
+        rows = tuple(functional.pad(x, (0, longest - x.shape[1]), value=PAD) for x in rows)
+    return torch.cat(rows)
 
 
 def user_rows(space: Space, x: Tensor) -> Any:
