@@ -21,6 +21,7 @@ from pofx.core.registry import estimators, register
 from pofx.data.dataset import Data
 from pofx.errors import FitError
 from pofx.likelihood import Likelihood
+from pofx.models.ngram.unigram import fit_unigram
 from pofx.models.parametric.categorical import fit_categorical
 from pofx.models.parametric.estimator import Parametric
 from pofx.models.parametric.families import candidates as families
@@ -30,11 +31,14 @@ from pofx.models.parametric.model import ParametricModel
 from pofx.models.parametric.selection import FAILURES, Fold, against, begin, folds, screened
 from pofx.models.pixels import fit_pixels
 from pofx.models.product import IndependentModel, Tried
+from pofx.models.sound.samples import fit_samples
 from pofx.rng import split
 from pofx.spaces.image import Image
 from pofx.spaces.numeric import Circle, Integer, Interval, Positive, Real
 from pofx.spaces.symbolic import Category
+from pofx.spaces.symbols import Symbols
 from pofx.spaces.table import Table
+from pofx.spaces.waveform import Waveform
 from pofx.training.plan import Deadline, Plan
 from pofx.training.recorder import Recorder
 
@@ -44,10 +48,20 @@ MOST_KERNELS = 5_000  # rows up to which a kernel estimate of one column is trie
 @register
 @dataclass(frozen=True, kw_only=True)
 class Independent(Estimator):
-    """The product of the best one-dimensional models; of pictures, every pixel by itself."""
+    """The product of the best one-dimensional models; of pictures every pixel, of texts every byte by itself."""
 
     name: ClassVar[str] = "independent"
-    accepts: ClassVar[tuple[type, ...]] = (Real, Positive, Interval, Circle, Integer, Category, Image)
+    accepts: ClassVar[tuple[type, ...]] = (
+        Real,
+        Positive,
+        Interval,
+        Circle,
+        Integer,
+        Category,
+        Image,
+        Symbols,
+        Waveform,
+    )
     capabilities: ClassVar[frozenset[Capability]] = IndependentModel.capabilities | {"cdf"}
     standardise: ClassVar[bool] = False
 
@@ -69,6 +83,10 @@ class Independent(Estimator):
     ) -> Model:
         if isinstance(data.space, Image):
             return fit_pixels(data)
+        if isinstance(data.space, Symbols):
+            return fit_unigram(data)
+        if isinstance(data.space, Waveform):
+            return fit_samples(data)
         assert isinstance(data.space, Table)
         deadline = plan.deadline()
         factors: list[Model] = []

@@ -1,0 +1,1 @@
+"""Linear and counted models of waves, the baselines."""

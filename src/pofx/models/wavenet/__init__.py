@@ -1,0 +1,1 @@
+"""Dilated causal convolutions over waves."""
