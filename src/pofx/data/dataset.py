@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pofx.errors import FitError
 from pofx.spaces.base import Space
-from pofx.spaces.sequence import Sequence, filled
+from pofx.spaces.sequence import PAD, Sequence, filled, lengths
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +86,14 @@ class Data:
         if self.weights is None:
             return torch.full((len(self),), 1.0 / max(len(self), 1), dtype=torch.float64)
         return self.weights / self.weights.sum()
+
+
+def on_end(data: Data) -> Data:
+    """Sequences without filling, one after the other; all else as it is."""
+    if data.ends is not None or not isinstance(data.space, Sequence):
+        return data
+    x = data.space.read(data.values)
+    return replace(data, values=x[x != PAD], ends=lengths(x).cumsum(0))
 
 
 def _gathered(values: Tensor, ends: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:

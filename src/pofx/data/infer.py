@@ -17,14 +17,14 @@ from torch import Tensor
 
 from pofx.data.atoms import spikes
 from pofx.data.columns import labels_of, parse_space
-from pofx.data.dataset import Data
+from pofx.data.dataset import Data, on_end
 from pofx.data.frames import as_rows, to_frame
 from pofx.data.resolution import resolution_of, typical_step
 from pofx.data.texts.cut import stream
 from pofx.errors import SpaceError
 from pofx.spaces.base import Scalar, Space, numbers
 from pofx.spaces.numeric import Circle, Grid, Integer, Positive, Real
-from pofx.spaces.sequence import PAD, Sequence, lengths
+from pofx.spaces.sequence import Sequence
 from pofx.spaces.symbolic import Category, Constant, Date, Maybe
 from pofx.spaces.table import Layout, Table, at_column, unknown_column
 from pofx.spaces.text import Text
@@ -46,15 +46,14 @@ class Guess:
 def as_data(values: Any, *, space: Space | None = None, weights: Any = None) -> Data:
     """Anything a user may hand over, as `Data`; the space is inferred unless given."""
     if isinstance(values, Data):
-        return values
+        return on_end(values)
     if isinstance(values, str | bytes) and space in (None, Text(False)):
         return stream(values if isinstance(values, bytes) else values.encode("utf-8", "surrogateescape"))
     if space is None:
         space = infer(values)[0]
     w = None if weights is None else torch.as_tensor(np.asarray(weights, dtype=np.float64))
     if isinstance(space, Sequence):
-        x = space.read(values)
-        return Data(space, x[x != PAD], w, ends=lengths(x).cumsum(0))
+        return on_end(Data(space, space.read(values), w))
     return Data(space, space.read(as_rows(values)), w)
 
 

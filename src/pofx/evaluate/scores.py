@@ -10,11 +10,10 @@ import numpy as np
 from torch import Tensor
 
 from pofx.core.contract import Model
-from pofx.data.dataset import Data
+from pofx.data.dataset import Data, on_end
 from pofx.likelihood import Likelihood
 from pofx.rng import split
 from pofx.spaces.base import Space
-from pofx.spaces.sequence import PAD, Sequence, lengths
 from pofx.training.recorder import SILENT, Recorder
 
 NUMBERS = 1 << 21  # values scored at once
@@ -44,9 +43,7 @@ def row_scores(model: Model, data: Data, *, draws: int, seed: int, recorder: Rec
 
 def as_rows_of(space: Space, x: Tensor) -> Data:
     """Outcomes in tensor form as data."""
-    if not isinstance(space, Sequence):
-        return Data(space, x)
-    return Data(space, x[x != PAD], ends=lengths(x).cumsum(0))
+    return on_end(Data(space, x))
 
 
 def _blocks(data: Data) -> Iterator[tuple[int, int]]:

@@ -4,13 +4,14 @@ AdamW: Loshchilov & Hutter 2019. Muon: Jordan et al. 2024, https://kellerjordan.
 matrix is replaced by the nearest orthogonal matrix, roughly, by five Newton-Schulz steps; kernels of convolutions are
 matrices of outputs by the rest. Its steps are scaled to AdamW's typical size (Liu et al. 2025, "Muon is scalable for
 LLM training"), so that one learning rate serves both. Limit: which matrices are hidden is told by their order, all but
-the first and the last, and not embeddings. Cost of Muon: about 15 products of each matrix with itself a step.
+the first and the last, and not embeddings, unless the module says it itself, by a method `hidden_matrices`. Cost of
+Muon: about 15 products of each matrix with itself a step.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -62,6 +63,13 @@ class Muon(torch.optim.Optimizer):
         move = self._layout.spread(orthogonalised(ahead).view(parameter.shape), parameter)
         parameter.mul_(1 - rate * decay)
         parameter.add_(move, alpha=-rate * size)
+
+
+@runtime_checkable
+class Known(Protocol):
+    """A module that says which of its matrices are hidden."""
+
+    def hidden_matrices(self) -> list[Tensor]: ...
 
 
 class Optimisers:
@@ -122,6 +130,8 @@ class Optimisers:
 
 def hidden_matrices(module: nn.Module) -> list[Tensor]:
     """The weights that Muon takes: of two or more dimensions, neither the first nor the last, and no embedding."""
+    if isinstance(module, Known):
+        return module.hidden_matrices()
     embeddings = {id(part.weight) for part in module.modules() if isinstance(part, nn.Embedding)}
     matrices = [
         parameter

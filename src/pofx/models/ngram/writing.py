@@ -31,10 +31,13 @@ class Writer(Protocol):
 def continued(
     writer: Writer, begun: np.ndarray, length: int, space: Symbols, generator: torch.Generator, warp: Warp
 ) -> Tensor:
-    """The whole row, int32: up to its end mark, or `length` symbols where there is none."""
+    """The whole row, int32: up to its end mark, or `length` symbols where there is none.
+
+    A bent law may go round for ever: then the row is closed behind as many symbols as the space says.
+    """
     writer.begin(begun)
     row = begun.tolist()
-    stop = LONGEST if space.ends else length
+    stop = length if not space.ends else LONGEST if warp.keeps_the_law else max(space.length, len(row) + 1)
     while len(row) < stop:
         weights = torch.softmax(warp(torch.from_numpy(writer.log_law())), 0).cumsum(0)
         u = torch.rand(1, generator=generator, dtype=torch.float64) * weights[-1]
@@ -44,7 +47,10 @@ def continued(
             break
         writer.take(symbol)
     else:
-        endless(space)
+        if warp.keeps_the_law:
+            endless(space)
+        elif space.ends:
+            row.append(space.end)
     return torch.tensor(row, dtype=torch.int32)
 
 

@@ -1,0 +1,1 @@
+"""Transformers over symbols: GPT-2 and a modern one."""
