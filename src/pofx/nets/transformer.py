@@ -118,10 +118,10 @@ class Modern(Causal):
     ) -> None:  # fmt: skip
         super().__init__(start, context, width, layers, heads)
         self.dropout = ngram_dropout
-        self.symbols = nn.Embedding(start + 1, width)
+        self.symbols = nn.utils.skip_init(nn.Embedding, start + 1, width)
         self.ngrams = NgramEmbedding(start, orders, rows, width) if orders > 1 else None
         self.blocks = nn.ModuleList(Block(width, heads, layers, dropout, random) for _ in range(layers))
-        self.last = nn.Linear(width, start + 1)
+        self.last = nn.utils.skip_init(nn.Linear, width, start + 1)
         with torch.no_grad():
             self.symbols.weight.copy_(torch.randn(start + 1, width, generator=random) / EMBEDDING_GAIN)
             nn.init.zeros_(self.last.weight)

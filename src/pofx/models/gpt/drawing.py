@@ -40,6 +40,7 @@ class Drawing:
     def go_on(self, begun: Tensor, length: int) -> list[Tensor]:
         """Rows `[n, t]` of whole numbers go on until `length` symbols or their end; one tensor a row."""
         n, done = begun.shape
+        self._noise = []  # of another number of rows
         if n == 0 or done >= length:
             return list(begun)
         codes = torch.full((n, done + 1 + self._net.context), self._net.start, device=begun.device)  # int64

@@ -15,8 +15,8 @@ Kind = Literal["modern", "gpt2"]
 class Options(Estimator):
     """What a GPT is made of, and what it is trained for."""
 
-    tokens: Literal["bytes", "characters", "bpe", "gpt2"] = "bytes"
-    """How a text is cut into symbols."""
+    tokens: str = "bytes"
+    """How a text is cut into symbols: bytes, characters, bpe, bpe:SIZE, or the path of a tokeniser."""
     kind: Kind = "modern"
     """The architecture: modern, or GPT-2's exactly."""
     context: int | None = None
@@ -52,7 +52,7 @@ class Options(Estimator):
     average: float = 0.0
     """Decay of the running average of weights, which is then the result; 0 takes the last weights."""
     patience: int = 8
-    """Validations without a gain before training stops; 0 never stops."""
+    """Validations without a gain before training stops; 0 never stops, nor does it under a time budget."""
     optimiser: Literal["muon", "adamw"] = "muon"
     """Muon for the matrices of the blocks with AdamW for the rest, or AdamW alone."""
     precision: Precision = "f32"

@@ -125,7 +125,8 @@ def fit(model: GPTModel, found: Parts, deadline: Deadline, seed: int, recorder: 
     rows = chunks(found.stream, model.symbols.end, model.net.context)
     recipe = Recipe(
         steps=options.steps, batch=options.batch, learning_rate=options.learning_rate, optimiser=options.optimiser,
-        weight_decay=options.weight_decay, average=options.average, cooldown="linear", patience=options.patience,
+        weight_decay=options.weight_decay, average=options.average, cooldown="linear",
+        patience=options.patience if deadline.at is None else 0,  # a budget has its cool-down at its end
         check_every=max(20, options.steps // CHECKS) if deadline.at is None else CHECK_EVERY,
         precision=options.precision, compile=options.compile, device=options.device,
     )  # fmt: skip

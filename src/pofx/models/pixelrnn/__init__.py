@@ -1,0 +1,1 @@
+"""Pictures pixel by pixel with recurrent networks: Row LSTM and Diagonal BiLSTM."""
