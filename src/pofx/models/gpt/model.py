@@ -45,6 +45,11 @@ class GPTModel(Density):
         self.windows = Windows(context, recipe.stride or max(context // 2, 1))
 
     @property
+    def reach(self) -> int:
+        """How many values back each law sees for certain."""
+        return self.windows.context - self.windows.stride
+
+    @property
     def free_parameters(self) -> int:
         return sum(part.numel() for part in self.parameters())
 

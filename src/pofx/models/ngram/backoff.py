@@ -75,6 +75,7 @@ class BackoffModel(Density):
     """
 
     capabilities = frozenset({"parts", "complete", "discrete"})
+    reach = 1  # values back that change a law for certain: longer contexts only where they were met
     keys: Tensor
     met: Tensor
     before: Tensor

@@ -116,6 +116,7 @@ class MixingModel(Density):
     """
 
     capabilities = frozenset({"parts", "complete", "discrete"})
+    reach = 1  # values back that change a law for certain: longer contexts only where they were met
     slots: Tensor
     weights: Tensor
 

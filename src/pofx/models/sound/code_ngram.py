@@ -84,8 +84,8 @@ class CodeNGramModel(Density):
 
 def codes(x: Tensor, first: Tensor) -> Tensor:
     """The code of each sample, int32; what is filled up stays so."""
-    code = torch.searchsorted(first, x.long(), right=True) - 1
-    return torch.where(x == PAD, PAD, code).int()
+    x = x.long()  # PAD does not fit into the types that waves are kept in
+    return torch.where(x == PAD, PAD, torch.searchsorted(first, x, right=True) - 1).int()
 
 
 @register

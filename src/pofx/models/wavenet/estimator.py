@@ -60,7 +60,8 @@ class WaveNet(Options):
 
     def __post_init__(self) -> None:
         for name, least in LEAST.items():
-            if getattr(self, name) < least:
+            value = getattr(self, name)
+            if value is not None and value < least:
                 raise FitError(f"{name} is too small", got=f"{name}={getattr(self, name)}", expected=f">= {least}")
 
     def _fit(

@@ -22,8 +22,9 @@ from pofx.training.recipe import Recipe
 from pofx.training.recorder import Recorder
 
 PASSES = 8  # over the data where neither steps nor time are given
-FEWEST, LONGEST, ENDLESS = 200, 5_000, 1_000_000
-CHECKS = 100  # steps from one validation to the next
+FEWEST, LONGEST, ENDLESS = 100, 5_000, 1_000_000
+CHECKS, CHECKS_OF_FEW = 100, 10  # steps from one validation to the next, and where there are few samples
+RATE, RATE_OF_FEW, FEW = 8e-3, 2e-3, 100_000  # samples below which networks soon know them by heart
 PATIENCE = 20
 HELD_SAMPLES = 1 << 18  # looked at in a validation
 
@@ -54,9 +55,10 @@ def fit(
     steps = options.steps
     if steps is None:
         steps = ENDLESS if deadline.at is not None else min(max(PASSES * len(rows), FEWEST), LONGEST)
+    few = len(train.values) < FEW
     recipe = Recipe(
-        steps=steps, batch=1, learning_rate=options.learning_rate, optimiser=options.optimiser, average=options.average,
-        patience=0 if deadline.at is not None else PATIENCE, check_every=CHECKS, device=options.device,
+        steps=steps, batch=1, learning_rate=options.learning_rate or (RATE_OF_FEW if few else RATE), optimiser=options.optimiser, average=options.average,
+        patience=0 if deadline.at is not None else PATIENCE, check_every=CHECKS_OF_FEW if few else CHECKS, device=options.device,
     )  # fmt: skip
     return minimise(
         model, Objective(model, parts), rows, recipe=recipe, plan=deadline.rest(), seed=split(seed, "training"),

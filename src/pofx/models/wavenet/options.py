@@ -31,8 +31,8 @@ class Options(Estimator):
     """Gradient steps; None goes by the number of samples, or by the time there is."""
     batch: int = 16_000
     """Samples of one step, about."""
-    learning_rate: float = 8e-3
-    """The highest learning rate."""
+    learning_rate: float | None = None
+    """The highest learning rate; None goes by the number of samples."""
     optimiser: Optimiser = "muon"
     """How the hidden matrices are moved."""
     average: float = 0.98
