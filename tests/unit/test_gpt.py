@@ -483,4 +483,4 @@ def test_sizes_that_were_chosen_are_written_in() -> None:
     recipe = GPT().settled(model)
     assert isinstance(recipe, GPT)
     assert replace(recipe, steps=None).width == 32
-    assert recipe.stride == (recipe.context or 0) // 2
+    assert recipe.stride == (recipe.context or 0) // 4

@@ -62,7 +62,7 @@ class Independent(Estimator):
         Symbols,
         Waveform,
     )
-    capabilities: ClassVar[frozenset[Capability]] = IndependentModel.capabilities | {"cdf"}
+    capabilities: ClassVar[frozenset[Capability]] = IndependentModel.capabilities | {"cdf", "parts", "complete"}
     standardise: ClassVar[bool] = False
 
     candidates: tuple[str, ...] = ("parametric", "kde", "histogram")

@@ -30,7 +30,9 @@ from pofx.training.recorder import Recorder
 
 LEAST = {"context": 1, "stride": 1, "layers": 1, "width": 2, "heads": 1, "orders": 1, "rows": 1, "batch": 1, "steps": 0}
 EACH = 32  # numbers of a head
-SYMBOLS = 1_536  # of a step
+SOME = 200_000  # symbols from which on windows are longer, and steps have more of them
+SYMBOLS, SYMBOLS_OF_MANY = 1_536, 3_072  # of a step
+CONTEXT, CONTEXT_OF_MANY = 64, 128
 PASSES, PASSES_TIMED = 6, 40  # over the data, without a time budget and at most with one
 FEWEST = 60  # steps
 DROPOUT, NGRAM_DROPOUT, LARGE = 0.1, 0.5, 5_000_000  # of what is seen several times: texts of fewer symbols than that
@@ -89,14 +91,15 @@ class GPT(Options):
         total, longest = len(flat(data)), int(data.lengths.max())
         assert isinstance(data.space, Symbols)
         most = longest if data.space.ends else total
-        context = self.context or min(64, max(8, 1 << math.ceil(math.log2(max(most, 2)))))
+        usual = CONTEXT if total < SOME else CONTEXT_OF_MANY
+        context = self.context or min(usual, max(8, 1 << math.ceil(math.log2(max(most, 2)))))
         width, layers = _network(total, seconds)
         width = self.width or (2 * self.heads * max(1, width // (2 * self.heads)) if self.heads else width)
-        batch = self.batch or max(1, SYMBOLS // context)
+        batch = self.batch or max(1, (SYMBOLS if total < SOME else SYMBOLS_OF_MANY) // context)
         passes = PASSES if seconds is None else PASSES_TIMED
         steps = max(FEWEST, passes * total // (batch * context))
         return replace(
-            self, context=context, stride=self.stride or max(1, context // 2), width=width,
+            self, context=context, stride=self.stride or max(1, context // 4), width=width,
             layers=self.layers or layers, heads=self.heads or _heads(width), orders=self.orders or 4,
             rows=self.rows or _rows(total), batch=batch, steps=self.steps if self.steps is not None else steps,
             learning_rate=self.learning_rate or RATES[self.optimiser],
@@ -109,7 +112,7 @@ def _network(total: int, seconds: float | None) -> tuple[int, int]:
     """Width and layers."""
     if total < 20_000:
         return 32, 2
-    return (64, 3) if total < 200_000 else (128, 4)
+    return (64, 3) if total < SOME else (128, 4)
 
 
 def _share(given: float | None, usual: float, total: int) -> float:

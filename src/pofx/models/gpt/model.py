@@ -42,7 +42,7 @@ class GPTModel(Density):
         self.symbols, self.recipe, self.seed = space, recipe, seed
         self.net = network(space, recipe, new_generator(seed))
         context = self.net.context
-        self.windows = Windows(context, recipe.stride or max(context // 2, 1))
+        self.windows = Windows(context, recipe.stride or max(context // 4, 1))
 
     @property
     def reach(self) -> int:

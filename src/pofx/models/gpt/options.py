@@ -22,7 +22,7 @@ class Options(Estimator):
     context: int | None = None
     """Symbols of a window; None goes by the data."""
     stride: int | None = None
-    """Symbols from one window to the next, in what is longer than the context; None is half of the context."""
+    """Symbols from one window to the next, in what is longer than the context; None is a quarter of the context."""
     layers: int | None = None
     """Blocks; None goes by the data and the time budget."""
     width: int | None = None
@@ -44,7 +44,7 @@ class Options(Estimator):
     """Training steps. None: as many as there is time for, or without a budget so many passes that held-out symbols
     gain little more."""
     batch: int | None = None
-    """Windows a step; None is 1,536 symbols."""
+    """Windows a step; None is 1,536 symbols, 3,072 of longer texts."""
     learning_rate: float | None = None
     """The largest step of the optimiser, after warm-up; None goes by the architecture."""
     weight_decay: float = 0.0

@@ -51,6 +51,7 @@ class UnigramModel(Density):
     """
 
     capabilities = frozenset({"parts", "complete", "discrete"})
+    reach = 0  # nothing is said of other values
     log_shares: Tensor
 
     def __init__(self, space: Symbols, log_shares: Tensor) -> None:

@@ -38,6 +38,7 @@ class CodeNGramModel(Density):
     """
 
     capabilities = frozenset({"parts", "complete", "discrete"})
+    reach = 1  # values back that change a law for certain
     first: Tensor
 
     def __init__(self, space: Waveform, inner: Model) -> None:

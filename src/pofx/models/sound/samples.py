@@ -67,6 +67,7 @@ class SamplesModel(Density):
     """
 
     capabilities = frozenset({"discrete", "parts", "complete"})
+    reach = 0  # nothing is said of other values
 
     def __init__(self, space: Waveform, log_shares: Tensor) -> None:
         super().__init__(space)
