@@ -25,6 +25,7 @@ _HOMES = {
     "read_table": "pofx.data.tables",
     "read_images": "pofx.data.images.read",
     "read_texts": "pofx.data.texts.read",
+    "read_gpt2": "pofx.models.gpt.checkpoint",
     "read_sounds": "pofx.data.sounds.read",
     "marron_wand": "pofx.data.marron_wand",
     "inverse_cdf": "pofx.models.inverse_cdf",

@@ -13,11 +13,14 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from pofx.codecs.tokens.learn import learn
+from pofx.codecs.tokens.pairs import BytePairs
 from pofx.core.store import load, save
 from pofx.core.warp import Warp
 from pofx.data.dataset import Data
-from pofx.errors import FitError, SpaceError, StoreError
-from pofx.models.gpt.checkpoint import load_gpt2
+from pofx.data.texts.cut import documents
+from pofx.errors import FitError, PofxError, SpaceError, StoreError
+from pofx.models.gpt.checkpoint import load_gpt2, read_gpt2
 from pofx.models.gpt.drawing import Drawing
 from pofx.models.gpt.estimator import GPT
 from pofx.models.gpt.model import GPTModel
@@ -352,10 +355,10 @@ SIZES = {"codes": 11, "places": 7, "width": 12, "layers": 2, "heads": 3}
 INPUTS = [[10, 3, 0, 7, 7, 1, 9], [10, 10, 4, 2, 8, 5, 6]]
 
 
-def closed_form() -> dict[str, Tensor]:
+def closed_form(codes: int = SIZES["codes"]) -> dict[str, Tensor]:
     """Weights that anyone can write down, under the published names."""
     width, found = SIZES["width"], {}
-    shapes = {"wte.weight": (SIZES["codes"], width), "wpe.weight": (SIZES["places"], width)}
+    shapes = {"wte.weight": (codes, width), "wpe.weight": (SIZES["places"], width)}
     for layer in range(SIZES["layers"]):
         for name, *shape in (
             ("ln_1.weight", width), ("ln_1.bias", width), ("attn.c_attn.weight", width, 3 * width),
@@ -484,3 +487,25 @@ def test_sizes_that_were_chosen_are_written_in() -> None:
     assert isinstance(recipe, GPT)
     assert replace(recipe, steps=None).width == 32
     assert recipe.stride == (recipe.context or 0) // 4
+
+
+def test_a_checkpoint_reads_texts_with_its_tokeniser(tmp_path: Path) -> None:
+    pytest.importorskip("tokenizers")
+    codec = learn("bpe:270", documents([b"the cat and the dog", b"the dog and the cat"]))
+    assert isinstance(codec, BytePairs)
+    (tmp_path / "tokenizer.json").write_text(codec.tokeniser)
+    tensors = {name: tensor.float().contiguous() for name, tensor in closed_form(codec.size + 1).items()}
+    save_file(tensors, tmp_path / "model.safetensors")
+    (tmp_path / "config.json").write_text(json.dumps({"n_head": SIZES["heads"]}))
+    model = read_gpt2(tmp_path, tokeniser=tmp_path / "tokenizer.json")
+    with pytest.raises(PofxError, match="no exact probability"):
+        model.log_prob(["the cat"])
+    bound = model.log_prob_bound(["the cat", ""], seed=0)
+    assert np.isfinite(bound).all()
+    parts = model.log_prob_parts(["the cat", ""])
+    assert parts.sum(1) == pytest.approx(bound)
+    other = learn("bpe:260", documents([b"ab ab"]))
+    assert isinstance(other, BytePairs)
+    (tmp_path / "other.json").write_text(other.tokeniser)
+    with pytest.raises(PofxError, match="does not fit the checkpoint"):
+        read_gpt2(tmp_path, tokeniser=tmp_path / "other.json")

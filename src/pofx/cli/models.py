@@ -20,7 +20,7 @@ class Options:
 
 def run(options: Options, console: Console) -> dict[str, Any]:
     """models: a list of {name, summary, accepts, capabilities, options}; capabilities: what each word means."""
-    from pofx.core.contract import CAPABILITIES
+    from pofx.core.capabilities import CAPABILITIES
     from pofx.core.registry import estimators
     from pofx.errors import PofxError
 

@@ -9,7 +9,8 @@ from pofx.codecs.base import Codec, ColumnCodec
 from pofx.codecs.columns import Columns
 from pofx.codecs.scalar import Affine, Same
 from pofx.codecs.tokens.base import TokenCodec
-from pofx.core.contract import BoundedDensity, Capability, Density, Model, Sampler
+from pofx.core.capabilities import Capability
+from pofx.core.contract import BoundedDensity, Density, Model, Sampler
 from pofx.core.named import Named
 from pofx.core.warp import Warp
 from pofx.likelihood import Likelihood

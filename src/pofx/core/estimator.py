@@ -14,8 +14,9 @@ from pofx.codecs.columns import Columns
 from pofx.codecs.tokens.base import TokenCodec
 from pofx.codecs.tokens.learn import learn
 from pofx.codecs.whole import Whole
+from pofx.core.capabilities import Capability
 from pofx.core.coded import coded
-from pofx.core.contract import Capability, Model
+from pofx.core.contract import Model
 from pofx.data.dataset import Data
 from pofx.data.infer import alike, as_data, conditional
 from pofx.errors import FitError, SpaceError

@@ -13,8 +13,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from pofx.core.capabilities import Capability
 from pofx.core.coded import Nothing
-from pofx.core.contract import Capability, Density, Model
+from pofx.core.contract import Density, Model
 from pofx.spaces.table import Table
 
 Tried = tuple[tuple[str, float | None, str], ...]  # candidate, held-out log-probability a row, why there is none

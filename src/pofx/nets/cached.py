@@ -106,8 +106,9 @@ class ModernCache(Cache):
         x = functional.embedding(tokens, self.modern.symbols.weight)
         if ngrams is not None:
             x = x + ngrams.summed(ngrams.hashed(tokens, self._past(first, last, ngrams.orders)))
-        self._first = _unit(x.view(-1, self.width)) * self._root  # the gain of the embedding is lost in the norm
-        return self._first
+        begun: Tensor = _unit(x.view(-1, self.width)) * self._root  # the gain of the embedding is lost in the norm
+        self._first = begun
+        return begun
 
     def _past(self, first: int, last: int, orders: int) -> list[Tensor]:
         """The symbols before each; a window holds a start mark at its begin only."""
@@ -158,7 +159,7 @@ class GPT2Cache(Cache):
         ]
 
     def _embedded(self, first: int, last: int) -> Tensor:
-        x = self.gpt2.symbols.weight[self.tokens[:, first:last]] + self.gpt2.places.weight[first:last]
+        x: Tensor = self.gpt2.symbols.weight[self.tokens[:, first:last]] + self.gpt2.places.weight[first:last]
         return x.view(-1, self.width)
 
     def _block(self, layer: int, x: Tensor, first: int, last: int) -> Tensor:

@@ -18,10 +18,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from pofx.codecs.tokens.pairs import read_pairs
+from pofx.core.coded import coded
+from pofx.core.contract import Model
 from pofx.errors import StoreError
 from pofx.models.gpt.estimator import GPT
 from pofx.models.gpt.model import GPTModel
 from pofx.spaces.symbols import Symbols
+from pofx.spaces.text import Text
 
 EACH = 64  # numbers of a head in all published sizes
 PREFIX = "transformer."
@@ -58,12 +62,26 @@ def load_gpt2(path: str | Path, *, vocabulary: int | None = None, ends: bool = T
         )  # fmt: skip
     layers = 1 + max((int(name.split(".")[1]) for name in tensors if name.startswith("h.")), default=-1)
     recipe = GPT(
-        tokens="gpt2", kind="gpt2", context=len(tensors["wpe.weight"]), width=width, layers=layers,
+        kind="gpt2", context=len(tensors["wpe.weight"]), width=width, layers=layers,
         heads=int(config.get("n_head", max(1, width // EACH))), steps=0,
     )  # fmt: skip
     model = GPTModel(Symbols(codes - 1, ends=ends), recipe)
     _fill(model, _renamed(tensors, layers), file)
     return model.eval()
+
+
+def read_gpt2(path: str | Path, *, tokeniser: str | Path | None = None, ends: bool = True) -> Model:
+    """A GPT-2 checkpoint as a model of texts: a lower bound, as its tokeniser cuts a text in one of many ways.
+
+    Args:
+        path: a safetensors file, or a folder with `model.safetensors`.
+        tokeniser: a tokenizer.json, or a folder with vocab.json and merges.txt (or encoder.json and vocab.bpe); that
+            of the checkpoint when None.
+        ends: whether outcomes are whole texts or passages of a stream.
+    """
+    beside = Path(path) if Path(path).is_dir() else Path(path).parent
+    codec = read_pairs(Text(ends), beside if tokeniser is None else Path(tokeniser))
+    return coded(codec, load_gpt2(path, vocabulary=codec.size + 1, ends=ends))
 
 
 def _read(file: Path) -> dict[str, Tensor]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pofx.core.contract import Capability, Density
+from pofx.core.capabilities import Capability
+from pofx.core.contract import Density
 from pofx.errors import LikelihoodError
 from pofx.models.kde.columns import Smooth, smooth_column
 from pofx.models.kde.conditioning import moved_rows, narrowed

@@ -13,8 +13,9 @@ from abc import abstractmethod
 import torch
 from torch import Tensor
 
+from pofx.core.capabilities import Capability
 from pofx.core.coded import Nothing
-from pofx.core.contract import Capability, Density, Model
+from pofx.core.contract import Density, Model
 from pofx.core.named import Named
 from pofx.models.parametric.family import numpy_random
 from pofx.models.parametric.line import LOG_2PI

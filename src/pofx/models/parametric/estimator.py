@@ -13,8 +13,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from pofx.core.capabilities import Capability
 from pofx.core.coded import CodedDensity
-from pofx.core.contract import Capability, Model
+from pofx.core.contract import Model
 from pofx.core.estimator import Estimator
 from pofx.core.registry import register
 from pofx.data.dataset import Data

@@ -15,7 +15,8 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from pofx.core.contract import Capability, Model
+from pofx.core.capabilities import Capability
+from pofx.core.contract import Model
 from pofx.core.estimator import Estimator
 from pofx.core.registry import register
 from pofx.data.dataset import Data

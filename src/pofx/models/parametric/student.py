@@ -16,7 +16,8 @@ import torch
 from scipy import optimize
 from torch import Tensor
 
-from pofx.core.contract import Capability, Model
+from pofx.core.capabilities import Capability
+from pofx.core.contract import Model
 from pofx.core.estimator import Estimator
 from pofx.core.registry import register
 from pofx.data.dataset import Data

@@ -55,10 +55,11 @@ def fit(
     steps = options.steps
     if steps is None:
         steps = ENDLESS if deadline.at is not None else min(max(PASSES * len(rows), FEWEST), LONGEST)
-    few = len(train.values) < FEW
+    rate, checks = (RATE_OF_FEW, CHECKS_OF_FEW) if len(train.values) < FEW else (RATE, CHECKS)
     recipe = Recipe(
-        steps=steps, batch=1, learning_rate=options.learning_rate or (RATE_OF_FEW if few else RATE), optimiser=options.optimiser, average=options.average,
-        patience=0 if deadline.at is not None else PATIENCE, check_every=CHECKS_OF_FEW if few else CHECKS, device=options.device,
+        steps=steps, batch=1, learning_rate=options.learning_rate or rate, optimiser=options.optimiser,
+        average=options.average, patience=0 if deadline.at is not None else PATIENCE, check_every=checks,
+        device=options.device,
     )  # fmt: skip
     return minimise(
         model, Objective(model, parts), rows, recipe=recipe, plan=deadline.rest(), seed=split(seed, "training"),
