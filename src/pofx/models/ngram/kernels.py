@@ -7,8 +7,8 @@ so that the law of the next symbol can be written down, and its shares add up to
 
 A slot holds, from the high bits: probability (16), check of the hash (6), times left (5), times right (5). Slots of
 different contexts may meet in the table; that costs sharpness, never exactness. Plain Python, compiled by numba when
-first wanted, so that importing pofx does not wait for it; needs the extra
-"fast". Cost: measured half a microsecond a context and symbol while learning from bytes of English.
+first wanted, so that importing pofx does not wait for it. Cost: measured half a microsecond a context and symbol while
+learning from bytes of English.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 
-from pofx.errors import MissingExtra
 from pofx.models.ngram.layout import CURVE, CURVE_RATE, KEPT, LAST_RATE, MOST, OWN, RATE, SLOW
 
 
@@ -243,10 +242,8 @@ _PARTS = (hashed, reset, advance, look_back, where, answer, count, weigh, before
 @cache
 def compiled() -> dict[str, Callable[..., Any]]:
     """The functions above by name, compiled; numba finds them where they call one another."""
-    try:
-        import numba
-    except ImportError:
-        raise MissingExtra("fast", "numba") from None
+    import numba
+
     for part in _PARTS:
         globals()[part.__name__] = _jit(numba, part)
     return {part.__name__: globals()[part.__name__] for part in _PARTS}

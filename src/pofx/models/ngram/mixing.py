@@ -7,8 +7,8 @@ symbols it goes. What parts words is found in the data. One pass in reading orde
 it is learned, so the weights are those that work on what has not been read yet.
 
 Where it adapts, a row's own past counts while it is scored or written; what was fitted is as before at the next row.
-Exact either way. Fitting stops when its time is up, with what was read by then. Limits: needs the extra "fast"; memory
-4 bytes a training symbol, and as many a slot, of which there are 16 to 32 a training symbol, 268 MB at most (twice
+Exact either way. Fitting stops when its time is up, with what was read by then. Limits: memory 4
+bytes a training symbol, and as many a slot, of which there are 16 to 32 a training symbol, 268 MB at most (twice
 while scoring), beyond which rarer contexts make room. Cost O(contexts log(symbols)) a symbol.
 """
 

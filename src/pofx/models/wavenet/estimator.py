@@ -4,7 +4,7 @@ Gated units, residual and skip paths; the law of a sample is a mixture of discre
 WaveNet, van den Oord et al. 2018) round a linear prediction that the network corrects, or 256 codes of mu-law, uniform
 inside a code's cell. Exact in bits of the samples as recorded; recordings on a coarse grid, such as 8 bits written as
 16, are found and modelled as such (see `grid`). Conditions are told to every gate. Draws run through ring buffers in
-one loop (numba, extra "fast").
+one loop (numba).
 
 Limits: the length of a wave is not modelled; conditions hold for the whole wave; channels stand in turn, as samples of
 one line. Cost O(samples layers (residual^2 + residual skip)).

@@ -1,12 +1,11 @@
 """Drawing waves: the uniform numbers are drawn ahead, then numba's fused loop or torch's cached steps use them.
 
-The fused loop draws parts of the rows in threads, each row with the same arithmetic whatever the others are; without
-numba (extra "fast") torch makes the same draws, up to the rounding of float32.
+The fused loop draws parts of the rows in threads, each row with the same arithmetic whatever the others are; on a GPU
+torch makes the same draws, up to the rounding of float32.
 """
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
@@ -40,7 +39,7 @@ def generate(network: Network, begun: Begun, length: int, generator: torch.Gener
     u = torch.rand(len(x), width, 2, generator=generator, dtype=torch.float64).clamp(2.0**-53, 1 - 2.0**-53)
     if x.numel() == 0:
         return x
-    draw = fused if importlib.util.find_spec("numba") else walk
+    draw = fused if next(network.parameters()).device.type == "cpu" else walk
     return draw(network, begun, x, u)
 
 
