@@ -2,8 +2,6 @@
 
 import itertools
 import math
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -376,14 +374,3 @@ def test_a_beginning_with_an_unknown_symbol_is_refused(estimator):
     model = fitted(estimator, stream())
     with pytest.raises(SpaceError, match="alphabet"):
         model.complete([[0, 7]], seed=0)
-
-
-def test_without_numba_the_cure_is_named():
-    code = (
-        "import sys; sys.modules['numba'] = None\n"
-        "from pofx.models.ngram.kernels import compiled\n"
-        "try: compiled()\n"
-        "except ValueError as error: print(error)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "pip install pofx[fast]" in done.stdout

@@ -401,3 +401,12 @@ def test_a_device_that_is_not_there_is_refused() -> None:
 def test_a_network_without_parameters_is_refused() -> None:
     with pytest.raises(FitError, match="no parameter"):
         fit(nn.Identity(), loss=lambda x, _: x.mean())
+
+
+def test_numbers_too_small_are_zero_in_training_only():
+    from pofx.training.denormals import flushed
+
+    tiny = torch.tensor(1e-40)
+    with flushed():
+        assert tiny * 0.5 == 0
+    assert tiny * 0.5 != 0

@@ -30,10 +30,10 @@ COSTLY: dict[str, tuple[str, ...]] = {
     "stacking": ("category", "groups", "few", "tiny"),
     "vae": ("correlated", "category", "mixed", "few", "pictures"),
     "autoencoder": ("correlated", "category", "mixed", "few", "pictures"),
-    "made": ("correlated", "category", "mixed", "maybe", "few"),
+    "made": ("correlated", "category", "mixed", "few"),
     "pixelcnn": ("pictures", "colours"),
-    "pixelrnn": ("pictures", "colours"),
-    "gpt": ("symbols", "stream", "text"),
+    "pixelrnn": ("colours",),
+    "gpt": ("symbols", "stream"),
     "ngram": ("symbols", "stream", "text"),
     "wavenet": ("wave",),
 }

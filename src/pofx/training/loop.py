@@ -20,6 +20,7 @@ from pofx.errors import FitError
 from pofx.runs.files import make_folder
 from pofx.training.batches import Batches
 from pofx.training.checkpoint import identity
+from pofx.training.denormals import flushed
 from pofx.training.device import Loss
 from pofx.training.fit import Fit, Validation
 from pofx.training.history import History, HistoryFile
@@ -89,6 +90,7 @@ def minimise(
     try:
         with (
             borrowed(processes.device),
+            flushed(),
             Interrupts() as interrupts,
             processes.placed(module, lambda: loss(*_few(values, processes.device, seed))),
         ):
