@@ -35,7 +35,7 @@ SYMBOLS, SYMBOLS_OF_MANY = 1_536, 3_072  # of a step
 CONTEXT, CONTEXT_OF_MANY = 64, 128
 PASSES, PASSES_TIMED = 6, 40  # over the data, without a time budget and at most with one
 FEWEST = 60  # steps
-DROPOUT, NGRAM_DROPOUT, LARGE = 0.1, 0.5, 5_000_000  # of what is seen several times: texts of fewer symbols than that
+DROPOUT, NGRAM_DROPOUT, LARGE = 0.2, 0.5, 5_000_000  # of what is seen several times: texts of fewer symbols than that
 RATES = {"muon": 1.6e-2, "adamw": 2e-3}
 
 
@@ -100,7 +100,7 @@ class GPT(Options):
         steps = max(FEWEST, passes * total // (batch * context))
         return replace(
             self, context=context, stride=self.stride or max(1, context // 4), width=width,
-            layers=self.layers or layers, heads=self.heads or _heads(width), orders=self.orders or 4,
+            layers=self.layers or layers, heads=self.heads or _heads(width), orders=self.orders or 3,
             rows=self.rows or _rows(total), batch=batch, steps=self.steps if self.steps is not None else steps,
             learning_rate=self.learning_rate or RATES[self.optimiser],
             dropout=_share(self.dropout, DROPOUT, total),
@@ -127,4 +127,4 @@ def _heads(width: int) -> int:
 
 def _rows(total: int) -> int:
     """Rows of a table of n-grams: a power of two, fewer than symbols."""
-    return min(1 << 15, max(64, 1 << int(math.log2(max(total // 16, 1)))))
+    return min(1 << 14, max(64, 1 << int(math.log2(max(total // 16, 1)))))
