@@ -35,12 +35,13 @@ from pofx.core.registry import register
 from pofx.data.dataset import Data
 from pofx.errors import FitError
 from pofx.models.flow.conditions import beside, conditions_of, known
-from pofx.models.flow.fitting import Settings, fit
+from pofx.models.flow.fitting import fit
 from pofx.models.flow.layers import Kind, zuko
 from pofx.models.flow.model import FlowModel, places
 from pofx.models.flow.others import fit_others, gates_of
 from pofx.models.flow.pictures.fitting import PictureSettings, fit_pictures
 from pofx.models.flow.pictures.network import PictureKind
+from pofx.models.members import Settings
 from pofx.models.mixture.rows import ready
 from pofx.rng import split
 from pofx.spaces.base import Space
@@ -152,9 +153,9 @@ class Flow(Estimator):
         )  # fmt: skip
         noise = MOST_NOISE * min(1.0, NOISY / len(rows)) if self.noise is None else self.noise
         single = self.kind in SINGLE
-        settings = Settings(self.steps, self.batch, self.learning_rate, self.weight_decay, noise, single)
+        settings = Settings(self.steps, self.batch, self.learning_rate, self.weight_decay, noise)
         held = None if validation is None else ready(beside(known(validation, conditions), conditions))
-        steps = fit(model, rows, held, settings, deadline, seed, recorder)
+        steps = fit(model, rows, held, settings, deadline, seed, recorder, single=single)
         model.recipe = replace(chosen, steps=steps)
         return model
 

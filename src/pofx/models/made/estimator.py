@@ -21,8 +21,9 @@ from pofx.data.dataset import Data
 from pofx.errors import FitError
 from pofx.models.flow.others import gates_of
 from pofx.models.made.canonical import Canonical
-from pofx.models.made.fitting import Settings, fit, margins_of, orders_of
+from pofx.models.made.fitting import fit, margins_of, orders_of
 from pofx.models.made.model import MADEModel
+from pofx.models.members import Settings
 from pofx.models.mixture.rows import Rows, ready
 from pofx.rng import split
 from pofx.spaces.base import Space
