@@ -40,7 +40,7 @@ class Options(Estimator):
     pictures; under a time budget until it is spent."""
     batch: int = 16
     """Pictures a step."""
-    learning_rate: float = 1.5e-2
+    learning_rate: float = 1e-2
     """The largest step of the optimiser, after warm-up."""
     optimiser: Optimiser = "muon"
     """muon for the kernels of the hidden layers and adamw for the rest, or adamw for all."""
