@@ -18,6 +18,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import torch
+from picture_flow import Lines, sheet
 
 from pofx.core.store import save
 from pofx.core.warp import LAW
@@ -30,27 +31,8 @@ from pofx.models.pixelrnn.estimator import PixelRNN
 from pofx.rng import generator
 from pofx.spaces.image import Image
 from pofx.training.plan import Plan
-from pofx.training.recorder import Recorder
 
 FOLDER = Path(__file__).parent / "results"
-
-
-class Lines(Recorder):
-    """Prints what training says, now and then."""
-
-    def __init__(self) -> None:
-        self._last = 0.0
-
-    def start(self, what: str, total: int | None) -> None:
-        self._last = time.perf_counter()
-
-    def step(self, done: int, note: str = "") -> None:
-        if time.perf_counter() - self._last > 20:
-            self._last = time.perf_counter()
-            print(f"  step {done}: {note}", flush=True)
-
-    def finish(self) -> None:
-        self._last = 0.0
 
 
 def slowly(model: PixelModel, u: torch.Tensor, rows: int) -> torch.Tensor:
@@ -153,8 +135,6 @@ def main() -> None:
     name = arguments.model if arguments.model == "pixelcnn" else f"{arguments.model}_{arguments.kind}"
     (arguments.results / f"image_{name}.json").write_text(json.dumps(record, indent=2) + "\n")
     if arguments.sheet:
-        from picture_flow import sheet
-
         sheet(model.draw(100, seed=arguments.seed), test.space, arguments.sheet)
 
 

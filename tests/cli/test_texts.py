@@ -84,7 +84,7 @@ def test_the_page_of_a_sentence(home, capsys):
     written = page.read_text()
     assert "&lt;" in written
     assert "<b>" not in written
-    assert "--b:" in written
+    assert 'class="s7"' in written
 
 
 def test_files_are_scored_passage_by_passage(home, capsys):

@@ -7,10 +7,9 @@ import pytest
 import torch
 
 from pofx.core.store import load, save
-from pofx.data.dataset import Data
+from pofx.data.dataset import Data, on_end
 from pofx.errors import FitError, LikelihoodError, SpaceError
 from pofx.models.sound.mulaw import first_numbers
-from pofx.models.sound.rows import flat
 from pofx.models.wavenet.cached import walk
 from pofx.models.wavenet.drawing import ready
 from pofx.models.wavenet.estimator import WaveNet
@@ -205,7 +204,7 @@ def test_a_fit_that_was_killed_goes_on(tmp_path):
 
 
 def test_every_sample_counts_once_in_windows():
-    data = flat(Data(SPACE, SPACE.read(waves(lengths=(3000, 5, 0, 1500)))))
+    data = on_end(Data(SPACE, SPACE.read(waves(lengths=(3000, 5, 0, 1500)))))
     parts = windows(data, None, (1,), 20)
     rows = together(parts.spans, 1100)
     counted = sum(int(parts.take(row)[1].sum()) for row in rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -55,11 +56,17 @@ def run(options: Options, console: Console) -> dict[str, Any]:
     drawn = _drawn(model, options, console)
     console.finish()
     if isinstance(model.space, Image):
-        return _pictures(drawn, model.space, name, options, console)
+        from pofx.data.write_images import write_images
+
+        remedy = "-o samples.png, samples.npz or a new folder"
+        return _files(drawn, model.space, write_images, "pictures", remedy, name, options, console)
     if isinstance(model.space, Text):
         return _texts(drawn, name, options, console)
     if isinstance(model.space, Waveform):
-        return _sounds(drawn, model.space, name, options, console)
+        from pofx.data.write_sounds import write_sounds
+
+        remedy = "-o one.wav with -n 1, or -o and a new folder"
+        return _files(drawn, model.space, write_sounds, "recordings", remedy, name, options, console)
     frame = to_frame(drawn)
     if options.out is not None:
         write_table(frame, options.out)
@@ -115,31 +122,17 @@ def _texts(drawn: list[str], name: str, options: Options, console: Console) -> d
     return {"n": options.n, "seed": options.seed, "model": name, "columns": ["text"], "out": out, "rows": rows}
 
 
-def _sounds(drawn: Any, space: Any, name: str, options: Options, console: Console) -> dict[str, Any]:
-    """The record of recordings, which go to files only."""
-    from pofx.data.write_sounds import write_sounds
+def _files(
+    drawn: Any, space: Any, write: Callable[[Any, Any, Path], None], what: str, remedy: str, name: str,
+    options: Options, console: Console,
+) -> dict[str, Any]:  # fmt: skip
+    """The record of outcomes that go to files only: pictures and recordings."""
     from pofx.errors import PofxError
 
     if options.out is None:
-        raise PofxError(
-            "sounds do not go to the terminal", expected="--out", remedy="-o one.wav with -n 1, or -o and a new folder"
-        )
-    write_sounds(drawn, space, options.out)
-    console.say(f"{options.n} recordings from {name} written to {options.out}")
-    return {"n": options.n, "seed": options.seed, "model": name, "columns": [], "out": str(options.out), "rows": None}
-
-
-def _pictures(drawn: Any, space: Any, name: str, options: Options, console: Console) -> dict[str, Any]:
-    """The record of pictures, which go to files only."""
-    from pofx.data.write_images import write_images
-    from pofx.errors import PofxError
-
-    if options.out is None:
-        raise PofxError(
-            "pictures do not go to the terminal", expected="--out", remedy="-o samples.png, samples.npz or a new folder"
-        )
-    write_images(drawn, space, options.out)
-    console.say(f"{options.n} pictures from {name} written to {options.out}")
+        raise PofxError(f"{what} do not go to the terminal", expected="--out", remedy=remedy)
+    write(drawn, space, options.out)
+    console.say(f"{options.n} {what} from {name} written to {options.out}")
     return {"n": options.n, "seed": options.seed, "model": name, "columns": [], "out": str(options.out), "rows": None}
 
 

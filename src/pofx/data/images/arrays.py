@@ -13,10 +13,11 @@ import numpy as np
 
 from pofx.data.images.depth import whole_numbers, without_alpha
 from pofx.data.images.form import Form
-from pofx.data.images.gather import EVERY, Gathering
+from pofx.data.images.gather import Gathering
 from pofx.data.images.parts import Notes, of_part, part_of
 from pofx.data.images.picture import Picture
 from pofx.data.images.pixels import Pixels
+from pofx.data.reading.progress import EVERY
 from pofx.errors import ReadError
 from pofx.spaces.symbolic import Label
 from pofx.training.recorder import Recorder

@@ -6,17 +6,16 @@ Memory: the array itself (one byte a value up to 8 bits, two above) and one deco
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 
 import numpy as np
 
 from pofx.data.images.convert import recoloured, resized
 from pofx.data.images.form import Form
 from pofx.data.images.picture import Broken, Entry, Picture, Remarks, decode
+from pofx.data.reading.progress import told
 from pofx.errors import ReadError
 from pofx.training.recorder import Recorder
 
-EVERY = 256  # pictures between two steps of the progress bar
 SHOWN = 3  # names listed in an error
 
 
@@ -107,7 +106,7 @@ def gather(
     """
     gathering = Gathering(len(entries), form, where)
     broken: dict[str, str] = {}
-    for entry in _told(entries, recorder):
+    for entry in told(entries, "reading pictures", recorder):
         try:
             picture = decode(entry, form, gathering.remarks)
         except Broken as error:
@@ -119,17 +118,6 @@ def gather(
     result = gathering.finish()
     notes.extend(gathering.remarks.lines(len(entries)))
     return result
-
-
-def _told(entries: list[Entry], recorder: Recorder) -> Iterable[Entry]:
-    """The entries, with progress told while they go by."""
-    recorder.start("reading pictures", len(entries))
-    for done, entry in enumerate(entries):
-        yield entry
-        if (done + 1) % EVERY == 0:
-            recorder.step(done + 1)
-    recorder.step(len(entries))
-    recorder.finish()
 
 
 def _refused(broken: dict[str, str], total: int, where: str) -> ReadError:

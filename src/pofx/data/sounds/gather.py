@@ -6,12 +6,13 @@ and one block of one recording.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 
 from pofx.data.images.picture import Remarks
+from pofx.data.reading.progress import told
 from pofx.data.sounds.convert import Wish
 from pofx.data.sounds.entries import Entry
 from pofx.data.sounds.loudness import Loudness
@@ -19,7 +20,6 @@ from pofx.data.sounds.recording import Broken, Form, opened
 from pofx.errors import ReadError
 from pofx.training.recorder import Recorder
 
-EVERY = 256  # recordings between two steps of the progress bar
 SHOWN = 3  # names listed in an error
 
 
@@ -106,7 +106,7 @@ def gather(
         ReadError: broken ones, named and counted, unless they are to be skipped; or what `Gathering` refuses.
     """
     gathering, broken = Gathering(wish, where), dict[str, str]()
-    for entry in _told(entries, recorder):
+    for entry in told(entries, "reading sounds", recorder):
         try:
             gathering.add(entry)
         except Broken as error:
@@ -122,17 +122,6 @@ def gather(
     if any("resampled" in line for line in lines):
         notes.append("probabilities are those of the resampled wave, not of the wave as recorded")
     return gathering, values, form
-
-
-def _told(entries: list[Entry], recorder: Recorder) -> Iterable[Entry]:
-    """The entries, with progress told while they go by."""
-    recorder.start("reading sounds", len(entries))
-    for done, entry in enumerate(entries):
-        yield entry
-        if (done + 1) % EVERY == 0:
-            recorder.step(done + 1)
-    recorder.step(len(entries))
-    recorder.finish()
 
 
 def _mixed(what: str, groups: dict[int, list[str]], where: str) -> ReadError:

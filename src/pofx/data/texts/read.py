@@ -20,6 +20,7 @@ from typing import get_args
 
 from pofx.data.dataset import Data
 from pofx.data.reading.files import open_source
+from pofx.data.reading.progress import told
 from pofx.data.tables import read_table
 from pofx.data.texts.cut import documents as as_documents
 from pofx.data.texts.cut import stream
@@ -105,12 +106,7 @@ def _of_folder(folder: Path, documents: Documents, encoding: str, recorder: Reco
     if not files:
         raise ReadError("there are no texts in this folder", expected=".txt, .md and their like", where=str(folder))
     notes: list[str] = []
-    recorder.start("reading", len(files))
-    contents = []
-    for place, file in enumerate(files):
-        contents.append(_content(file, encoding, notes, may_be_empty=True))
-        recorder.step(place + 1)
-    recorder.finish()
+    contents = [_content(file, encoding, notes, may_be_empty=True) for file in told(files, "reading texts", recorder)]
     names = tuple(file.relative_to(folder).as_posix() for file in files)
     empty = [name for name, content in zip(names, contents, strict=True) if not content]
     if empty:

@@ -34,7 +34,7 @@ from pofx.core.estimator import Estimator
 from pofx.core.registry import register
 from pofx.data.dataset import Data
 from pofx.errors import FitError
-from pofx.models.flow.conditions import beside, conditions_of, known
+from pofx.models.conditions import beside, conditions_of, known
 from pofx.models.flow.fitting import fit
 from pofx.models.flow.layers import Kind, zuko
 from pofx.models.flow.model import FlowModel, places

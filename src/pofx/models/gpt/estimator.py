@@ -1,7 +1,7 @@
 """A GPT over symbols: text as bytes, characters or tokens, tunes, codes of waves.
 
 GPT-2: Radford et al. 2019; the modern architecture and its papers: `nets.transformer`; Muon: Jordan et al. 2024. Sizes
-that are not given go by the number of symbols and the time budget: a small net sees more of a text in the same time.
+that are not given go by the number of symbols, and how long it is trained by the time budget.
 `log_prob` is exact, end mark included, by the windows of `models.gpt.windows`.
 
 Limits: trained on one window after another, so nothing further back than the context is known; a text is learnt by
@@ -93,7 +93,7 @@ class GPT(Options):
         most = longest if data.space.ends else total
         usual = CONTEXT if total < SOME else CONTEXT_OF_MANY
         context = self.context or min(usual, max(8, 1 << math.ceil(math.log2(max(most, 2)))))
-        width, layers = _network(total, seconds)
+        width, layers = _network(total)
         width = self.width or (2 * self.heads * max(1, width // (2 * self.heads)) if self.heads else width)
         batch = self.batch or max(1, (SYMBOLS if total < SOME else SYMBOLS_OF_MANY) // context)
         passes = PASSES if seconds is None else PASSES_TIMED
@@ -108,7 +108,7 @@ class GPT(Options):
         )  # fmt: skip
 
 
-def _network(total: int, seconds: float | None) -> tuple[int, int]:
+def _network(total: int) -> tuple[int, int]:
     """Width and layers."""
     if total < 20_000:
         return 32, 2

@@ -24,9 +24,9 @@ class Options(Estimator):
     stride: int | None = None
     """Symbols from one window to the next, in what is longer than the context; None is a quarter of the context."""
     layers: int | None = None
-    """Blocks; None goes by the data and the time budget."""
+    """Blocks; None goes by the data."""
     width: int | None = None
-    """Numbers that stand for a symbol; None goes by the data and the time budget."""
+    """Numbers that stand for a symbol; None goes by the data."""
     heads: int | None = None
     """Of attention, which divide the width into even parts; None is one for every 32 numbers."""
     orders: int | None = None

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pofx.data import dataset
 from pofx.data.dataset import Data
 from pofx.errors import SpaceError
 from pofx.spaces.sequence import PAD
@@ -26,10 +27,9 @@ def on_end(x: Tensor) -> tuple[np.ndarray, np.ndarray]:
 
 def training(data: Data) -> tuple[np.ndarray, np.ndarray]:
     """The same of training rows, in whichever form they come. Passages of a stream are one row."""
-    if data.ends is None:
-        flat, ends = on_end(data.values.reshape(len(data.values), -1))
-    else:
-        flat, ends = data.values.to(torch.int32).cpu().numpy(), data.ends.cpu().numpy().astype(np.int64)
+    data = dataset.on_end(data)
+    assert data.ends is not None
+    flat, ends = data.values.to(torch.int32).cpu().numpy(), data.ends.cpu().numpy().astype(np.int64)
     assert isinstance(data.space, Symbols)
     return (flat, ends) if data.space.ends else (flat, np.array([len(flat)], dtype=np.int64))
 

@@ -11,7 +11,7 @@ from pofx.core.contract import Model
 from pofx.data.dataset import Data
 from pofx.heads.levels import FEW, few_levels
 from pofx.models.autoencoder.training import weighty
-from pofx.models.flow.conditions import conditions_of, known
+from pofx.models.conditions import conditions_of, known
 from pofx.models.pixelcnn.fitting import fit
 from pofx.models.pixelcnn.model import PixelModel
 from pofx.models.pixelcnn.options import Options, Pixels

@@ -18,11 +18,11 @@ from torch import Tensor
 from pofx.core.contract import Model
 from pofx.core.estimator import Estimator
 from pofx.core.registry import register
-from pofx.data.dataset import Data
+from pofx.data.dataset import Data, on_end
 from pofx.errors import FitError
 from pofx.models.sound.grid import coarsest, count_steps, step_of
 from pofx.models.sound.linear_model import PARTS, SPANS, LinearPredictionModel, loudness, predicted, score
-from pofx.models.sound.rows import flat, waves
+from pofx.models.sound.rows import waves
 from pofx.rng import generator, split
 from pofx.spaces.base import Space
 from pofx.spaces.waveform import Waveform
@@ -53,10 +53,10 @@ class LinearPrediction(Estimator):
     def _fit(
         self, data: Data, *, validation: Data | None, plan: Plan, seed: int, start: Model | None, recorder: Recorder
     ) -> Model:
-        data = flat(data)
+        data = on_end(data)
         if not len(data.values):
             raise FitError("there is no sample in these waves", expected="one wave that is not empty")
-        train, held = data, None if validation is None else flat(validation)
+        train, held = data, None if validation is None else on_end(validation)
         if held is None and len(self.orders) > 1 and len(data) >= PART:
             order = torch.randperm(len(data), generator=generator(split(seed, "held out")))
             count = len(data) // PART

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import pairwise
 
 import torch
@@ -15,14 +14,6 @@ from pofx.errors import LikelihoodError, SpaceError
 from pofx.spaces.base import Space
 from pofx.spaces.sequence import PAD
 from pofx.spaces.waveform import Waveform
-
-
-def flat(data: Data) -> Data:
-    """The waves one after the other, without filling."""
-    if data.ends is not None:
-        return data
-    there = data.values != PAD
-    return replace(data, values=data.values[there], ends=there.sum(1).cumsum(0))
 
 
 def waves(data: Data) -> Iterator[Tensor]:

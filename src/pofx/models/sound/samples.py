@@ -14,10 +14,10 @@ from torch import Tensor
 
 from pofx.core.contract import Density
 from pofx.core.warp import Warp
-from pofx.data.dataset import Data
+from pofx.data.dataset import Data, on_end
 from pofx.errors import FitError
 from pofx.models.sound.mulaw import first_numbers
-from pofx.models.sound.rows import begun_rows, check_begun, checked_length, flat
+from pofx.models.sound.rows import begun_rows, check_begun, checked_length
 from pofx.spaces.sequence import PAD
 from pofx.spaces.waveform import Waveform
 
@@ -28,7 +28,7 @@ EVEN = 1.0  # pseudo-counts of equal shares within them
 
 def fit_samples(data: Data) -> SamplesModel:
     """Count levels and choose how much they are smoothed; a wave of weight w counts w times."""
-    space, data = data.space, flat(data)
+    space, data = data.space, on_end(data)
     assert isinstance(space, Waveform)
     if not len(data.values):
         raise FitError("there is no sample in these waves", expected="one wave that is not empty")

@@ -19,12 +19,11 @@ import torch
 
 from pofx.core.contract import Model
 from pofx.core.registry import register
-from pofx.data.dataset import Data
+from pofx.data.dataset import Data, on_end
 from pofx.errors import FitError
 from pofx.models.autoencoder.features import Features
-from pofx.models.flow.conditions import conditions_of, known
+from pofx.models.conditions import conditions_of, known
 from pofx.models.sound.grid import count_steps
-from pofx.models.sound.rows import flat
 from pofx.models.wavenet.fitting import fit, steps_in
 from pofx.models.wavenet.model import WaveNetModel
 from pofx.models.wavenet.options import Options
@@ -67,11 +66,11 @@ class WaveNet(Options):
     def _fit(
         self, data: Data, *, validation: Data | None, plan: Plan, seed: int, start: Model | None, recorder: Recorder
     ) -> Model:
-        deadline, data = plan.deadline(), flat(data)
+        deadline, data = plan.deadline(), on_end(data)
         if not len(data.values):
             raise FitError("there is no sample in these waves", expected="one wave that is not empty")
         model = self.untrained(data, seed)
-        held = None if validation is None else flat(known(validation, model.conditions))
+        held = None if validation is None else on_end(known(validation, model.conditions))
         if held is None and self.steps is None and len(data) >= FEWEST:
             order = torch.randperm(len(data), generator=generator(split(seed, "held out")))
             count = len(data) // PART

@@ -1,4 +1,4 @@
-"""Conditions of a flow: columns that it is told of and does not model."""
+"""Conditions: columns that a network is told of and does not model."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def conditions_of(data: Data) -> Columns | None:
     if data.given is None or data.given_space is None:
         return None
     if not isinstance(data.given_space, Table):
-        raise FitError("a flow of a table takes columns as conditions", got=data.given_space.describe())
+        raise FitError("conditions are columns", got=data.given_space.describe())
     table = _closed(data.given_space, data.given)
     accepted = (Real, Category, Integer, Circle)
-    return choose(table, data.given, accepted, "a condition of flow", weights=data.weights)
+    return choose(table, data.given, accepted, "a condition", weights=data.weights)
 
 
 def _closed(table: Table, given: Tensor) -> Table:
